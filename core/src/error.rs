@@ -1,0 +1,113 @@
+//! What can be wrong with a race's set-up and with a sample. An `Err` leaves everything as it was.
+
+use core::fmt;
+
+/// A race cannot be set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum SetupError {
+    /// No net entered.
+    NoNets,
+    /// A width of the net's shape is 0.
+    Shape {
+        /// Place of the net.
+        net: usize,
+    },
+    /// The net's loss is not defined for its outputs, or its hidden units are a softmax.
+    Loss {
+        /// Place of the net.
+        net: usize,
+    },
+    /// The net's inputs or outputs are not as many as the first net's.
+    Width {
+        /// Place of the net.
+        net: usize,
+    },
+    /// A batch has no sample to learn from.
+    Batch,
+    /// The memory is too small.
+    Memory {
+        /// Numbers needed.
+        needed: usize,
+        /// Numbers given.
+        given: usize,
+    },
+    /// There are fewer books than nets.
+    Books {
+        /// Books needed.
+        needed: usize,
+        /// Books given.
+        given: usize,
+    },
+}
+
+impl fmt::Display for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::NoNets => write!(f, "no net has entered the race"),
+            Self::Shape { net } => write!(f, "net {net} has a layer without inputs or units"),
+            Self::Loss { net } => {
+                write!(f, "net {net}: the loss or the hidden activation does not suit")
+            }
+            Self::Width { net } => {
+                write!(f, "net {net} has other inputs or outputs than the first net")
+            }
+            Self::Batch => write!(f, "a batch needs at least one sample to learn from"),
+            Self::Memory { needed, given } => {
+                write!(f, "the race needs {needed} numbers of memory and got {given}")
+            }
+            Self::Books { needed, given } => {
+                write!(f, "the race needs {needed} books and got {given}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for SetupError {}
+
+/// Samples are refused; none of them was learned from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum SampleError {
+    /// Inputs are not a whole number of samples of this width.
+    Inputs {
+        /// Numbers in a sample.
+        width: usize,
+        /// Numbers given.
+        given: usize,
+    },
+    /// Targets are not as many samples of this width as the inputs.
+    Targets {
+        /// Numbers in a sample.
+        width: usize,
+        /// Numbers given.
+        given: usize,
+    },
+    /// A number is NaN or infinite.
+    NotFinite {
+        /// The sample, counted from the first one given.
+        sample: usize,
+        /// The column: inputs first, then targets.
+        column: usize,
+    },
+}
+
+impl fmt::Display for SampleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Inputs { width, given } => {
+                write!(f, "{given} inputs are no whole number of samples {width} wide")
+            }
+            Self::Targets { width, given } => {
+                write!(f, "{given} targets are not one row of {width} for each sample")
+            }
+            Self::NotFinite { sample, column } => {
+                write!(f, "sample {sample}, column {column} is not a finite number")
+            }
+        }
+    }
+}
+
+impl core::error::Error for SampleError {}

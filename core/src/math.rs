@@ -1,0 +1,109 @@
+//! The functions beyond `+ - * /`: the one place from which all of them come, so that every
+//! target computes the same bits. Nothing here fuses a multiply with an add.
+
+/// Square root, correctly rounded.
+#[inline(always)]
+pub fn sqrt(x: f32) -> f32 {
+    #[cfg(feature = "micromath")]
+    return micromath::F32(x).sqrt().0;
+    // IEEE 754 rounds a square root exactly, so the instruction and libm agree to the bit.
+    #[cfg(all(feature = "std", not(feature = "micromath")))]
+    return x.sqrt();
+    #[cfg(not(any(feature = "std", feature = "micromath")))]
+    return libm::sqrtf(x);
+}
+
+/// Natural logarithm.
+#[inline]
+pub fn ln(x: f32) -> f32 {
+    #[cfg(feature = "micromath")]
+    return micromath::F32(x).ln().0;
+    #[cfg(not(feature = "micromath"))]
+    libm::logf(x)
+}
+
+/// `ln(1 + x)`, exact to the last bits for small `x`.
+#[inline]
+pub fn ln_1p(x: f32) -> f32 {
+    #[cfg(feature = "micromath")]
+    return micromath::F32(1.0 + x).ln().0;
+    #[cfg(not(feature = "micromath"))]
+    libm::log1pf(x)
+}
+
+/// Sine, in radians.
+#[inline]
+pub fn sin(x: f32) -> f32 {
+    libm::sinf(x)
+}
+
+/// `x` to a whole power by repeated squaring: at most 64 roundings.
+pub fn powi(mut x: f32, mut exponent: u32) -> f32 {
+    let mut power = 1.0;
+    while exponent > 0 {
+        if exponent & 1 == 1 {
+            power *= x;
+        }
+        x *= x;
+        exponent >>= 1;
+    }
+    power
+}
+
+/// Where [`exp`] stops falling: its least result is 1.2e-38, a normal number.
+const EXP_LOW: f32 = -87.33;
+/// Where [`exp`] stops rising: its greatest result is 2.4e38, below 2^128.
+const EXP_HIGH: f32 = 88.37;
+
+/// `e` to the `x`: the largest relative error is 1.2e-7 for `x` in -87.33..=88.37, beyond which
+/// the result stays at the bound's. NaN gives NaN.
+///
+/// `x = n ln 2 + r` with `|r| <= ln 2 / 2`; a polynomial gives `e^r` and the exponent bits give
+/// `2^n`. Branch-free multiplies and adds, so that a loop over it becomes vector code.
+#[inline(always)]
+pub fn exp(x: f32) -> f32 {
+    #[cfg(feature = "micromath")]
+    return micromath::F32(x).exp().0;
+    #[cfg(not(feature = "micromath"))]
+    {
+        // Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low bits.
+        const ROUND: f32 = 12_582_912.0;
+        // ln 2 in two parts: n * LN2_HIGH is exact for every n that occurs.
+        const LN2_HIGH: f32 = 0.693_359_4;
+        const LN2_LOW: f32 = -2.121_944_4e-4;
+        // Written as comparisons, through which NaN passes.
+        let x = if x < EXP_LOW { EXP_LOW } else { x };
+        let x = if x > EXP_HIGH { EXP_HIGH } else { x };
+        let shifted = x * core::f32::consts::LOG2_E + ROUND;
+        let n = shifted - ROUND;
+        let r = (x - n * LN2_HIGH) - n * LN2_LOW;
+        // Coefficients of Cephes' expf (S. L. Moshier), in Estrin's order.
+        let r2 = r * r;
+        let low = 5.000_000_3e-1 + r * 1.666_666_5e-1;
+        let middle = 4.166_579_5e-2 + r * 8.333_452e-3;
+        let high = 1.398_2e-3 + r * 1.987_569_2e-4;
+        let power = (1.0 + r) + r2 * (low + r2 * (middle + r2 * high));
+        // The low bits of `shifted` are n; moved to the exponent with its bias they are 2^n.
+        let exponent = shifted.to_bits().wrapping_add(127) << 23;
+        power * f32::from_bits(exponent)
+    }
+}
+
+/// The logistic function `1 / (1 + e^-x)`, with an absolute error below 1.2e-7.
+#[inline(always)]
+pub fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x))
+}
+
+/// Hyperbolic tangent, with an absolute error below 2.4e-7.
+#[inline(always)]
+pub fn tanh(x: f32) -> f32 {
+    2.0 / (1.0 + exp(-2.0 * x)) - 1.0
+}
+
+/// `ln(1 + e^x)`, without overflow.
+#[inline]
+pub fn softplus(x: f32) -> f32 {
+    let positive = if x > 0.0 { x } else { 0.0 };
+    positive + ln_1p(exp(-if x < 0.0 { -x } else { x }))
+}

@@ -1,0 +1,286 @@
+//! The weighted mixer: for each net i and output j a weight `w_ij`, the trust in that net for
+//! that output, and the mixed output `sum_i w_ij y_ij`.
+//!
+//! After every update the racing nets' weights for an output are at least 0 and sum to 1 within
+//! `nets * 2^-23`; a net out of the race holds exactly 0. The mixer has no hidden layer and the
+//! identity for activation, so that it cannot learn the task in the nets' place.
+//!
+//! Weights lie row by row: `[net][output]`. An update has two halves: [`Mixer::learn`] moves
+//! the weights and [`Mixer::rebalance`] makes each output's sum 1; between the two a referee may
+//! look at them, as the paper's does.
+
+mod gradient;
+mod heuristic;
+mod pooled;
+
+pub use gradient::{Positive, Slope};
+
+use crate::book::{Book, racing};
+use crate::{Entry, Optimizer};
+
+/// How the mixing weights move.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Mixing {
+    /// The paper's: a step down the slope of the mixture's half squared error, then back to
+    /// where weights are positive and sum to 1.
+    Gradient {
+        /// The step.
+        optimizer: Optimizer,
+        /// Which slope.
+        slope: Slope,
+        /// How negative weights become positive.
+        positive: Positive,
+    },
+    /// The reference program's first heuristic, `fixMixingWeights`: every `interval` samples
+    /// the nets, and for each output the nets, whose cost and whose error are below twice the
+    /// least gain `rate / (ratio to the least)`.
+    Ratio {
+        /// What the best gains.
+        rate: f32,
+        /// Samples between updates.
+        interval: u32,
+    },
+    /// The reference program's second heuristic, `fixMixingWin`: every `interval` samples the
+    /// net of least cost gains `rate` on the outputs where its error is the least too; for each
+    /// output the net of largest error loses `rate`.
+    Win {
+        /// Gain and loss.
+        rate: f32,
+        /// Samples between updates.
+        interval: u32,
+    },
+    /// One weight for each net: the softmax of logits that Adam (betas 0.5 and 0.999) moves
+    /// down the slope of the mixture's half squared error.
+    Pooled {
+        /// Adam's learning rate.
+        rate: f32,
+    },
+    /// One weight for each net, proportional to `e^(-rate * its losses so far)` (Hedge, Freund
+    /// and Schapire 1997). A batch's mean loss counts up to 1 for each output.
+    Hedge {
+        /// The larger, the sooner the best takes all.
+        rate: f32,
+    },
+}
+
+impl Mixing {
+    /// The gradient mixer of textbook parts: true slope, RMSprop, clipping.
+    pub const GRADIENT: Self = Self::Gradient {
+        optimizer: Optimizer::RmsProp { rate: 1e-3, decay: 0.9, momentum: 0.0, eps: 1e-5 },
+        slope: Slope::True,
+        positive: Positive::Clip,
+    };
+    /// The first heuristic as the reference program sets it.
+    pub const RATIO: Self = Self::Ratio { rate: 0.01, interval: 1000 };
+    /// The second heuristic as the reference program sets it.
+    pub const WIN: Self = Self::Win { rate: 0.01, interval: 1000 };
+    /// The pooled mixer.
+    pub const POOLED: Self = Self::Pooled { rate: 1e-3 };
+    /// The pooled mixer without a gradient.
+    pub const HEDGE: Self = Self::Hedge { rate: 0.01 };
+
+    /// Numbers of memory for `nets` nets with `outputs` outputs and batches of `batch` samples:
+    /// the weights, what the rule remembers, the mixture of a batch and one row of gradients.
+    pub const fn memory(self, nets: usize, outputs: usize, batch: usize) -> usize {
+        let weights = nets.saturating_mul(outputs);
+        let remembered = match self {
+            Self::Gradient { optimizer, .. } => weights.saturating_mul(optimizer.slots()),
+            Self::Ratio { .. } | Self::Win { .. } => weights.saturating_add(nets),
+            Self::Pooled { .. } => nets.saturating_mul(4),
+            Self::Hedge { .. } => nets,
+        };
+        let mixture = batch.saturating_add(1).saturating_mul(outputs);
+        weights.saturating_add(remembered).saturating_add(mixture)
+    }
+}
+
+/// What the nets answered to one batch: for each net, at every `stride` numbers from `start`,
+/// `[sample][output]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Answers<'r> {
+    /// The numbers of all nets.
+    pub record: &'r [f32],
+    /// From one net's to the next net's.
+    pub stride: usize,
+    /// Where this batch starts within a net's.
+    pub start: usize,
+}
+
+impl<'r> Answers<'r> {
+    /// Net `net`'s outputs, sample by sample.
+    fn of(self, net: usize, outputs: usize) -> impl Iterator<Item = &'r [f32]> {
+        let start = net.saturating_mul(self.stride).saturating_add(self.start);
+        self.record.get(start..).unwrap_or_default().chunks_exact(outputs.max(1))
+    }
+}
+
+/// The mixing weights on lent memory.
+#[derive(Debug)]
+pub struct Mixer<'a> {
+    mixing: Mixing,
+    outputs: usize,
+    /// `[net][output]`
+    weights: &'a mut [f32],
+    /// What the rule remembers; each rule says in which order.
+    memory: &'a mut [f32],
+    /// `[sample][output]`: the mixture of a batch, then its errors.
+    mixture: &'a mut [f32],
+    /// `[output]`: the gradients of one net's weights.
+    gradients: &'a mut [f32],
+    /// Updates so far.
+    steps: u32,
+    /// Samples since a heuristic's last update.
+    since: u32,
+}
+
+impl<'a> Mixer<'a> {
+    /// A mixer of `nets` nets, all of equal weight, on [`Mixing::memory`] numbers; `None` when
+    /// they are fewer.
+    pub fn new(
+        mixing: Mixing,
+        nets: usize,
+        outputs: usize,
+        batch: usize,
+        memory: &'a mut [f32],
+    ) -> Option<Self> {
+        let memory = memory.get_mut(..mixing.memory(nets, outputs, batch))?;
+        memory.fill(0.0);
+        let (weights, memory) = memory.split_at_mut_checked(nets.checked_mul(outputs)?)?;
+        let (mixture, memory) = memory.split_at_mut_checked(batch.checked_mul(outputs)?)?;
+        let (gradients, memory) = memory.split_at_mut_checked(outputs)?;
+        weights.fill(1.0 / nets as f32);
+        Some(Self { mixing, outputs, weights, memory, mixture, gradients, steps: 0, since: 0 })
+    }
+
+    /// All weights, `[net][output]`.
+    pub fn weights(&self) -> &[f32] {
+        self.weights
+    }
+
+    /// One net's weights by output; empty when there is no such net.
+    pub fn row(&self, net: usize) -> &[f32] {
+        self.weights.chunks_exact(self.outputs.max(1)).nth(net).unwrap_or_default()
+    }
+
+    /// The trust in a net: the mean of its weights over the outputs.
+    pub fn trust(&self, net: usize) -> f32 {
+        let mut sum = 0.0;
+        self.row(net).iter().for_each(|w| sum += w);
+        sum / self.outputs.max(1) as f32
+    }
+
+    /// Adds net `net`'s part `w_ij y_ij` to the mixed output of a sample.
+    pub fn add(&self, net: usize, outputs: &[f32], mixed: &mut [f32]) {
+        add_product(mixed, self.row(net), outputs);
+    }
+
+    /// Moves the weights after a batch with these targets, `[sample][output]`; between two
+    /// updates of a heuristic it only takes note. Returns the mixture's half squared error, the
+    /// batch's mean, from before the move.
+    pub fn learn(
+        &mut self,
+        entries: &[Entry],
+        books: &[Book],
+        answers: Answers<'_>,
+        targets: &[f32],
+    ) -> f32 {
+        self.steps = self.steps.saturating_add(1);
+        let loss = self.mix(books, answers, targets);
+        match self.mixing {
+            Mixing::Gradient { optimizer, slope, positive } => {
+                self.descend(books, answers, optimizer, slope);
+                match positive {
+                    Positive::Clip => gradient::clip(self.weights),
+                    Positive::Stretch => gradient::stretch(self.weights, self.outputs, books),
+                }
+            }
+            Mixing::Ratio { interval, .. } | Mixing::Win { interval, .. } => {
+                self.note(entries, books, answers, targets);
+                self.since = self.since.saturating_add(self.samples(targets) as u32);
+                if self.since >= interval {
+                    self.since = 0;
+                    self.judge(books);
+                }
+            }
+            Mixing::Pooled { rate } => self.pool(books, answers, rate),
+            Mixing::Hedge { rate } => self.hedge(entries, books, answers, targets, rate),
+        }
+        loss
+    }
+
+    /// Makes the racing nets' weights for each output sum to 1, and those of the others 0. Where
+    /// no racing net holds any weight for an output, all get the same.
+    pub fn rebalance(&mut self, books: &[Book]) {
+        rebalance(self.weights, self.outputs, books);
+    }
+
+    /// Leaves the batch's errors, mixture less target, in `self.mixture`; returns the loss.
+    fn mix(&mut self, books: &[Book], answers: Answers<'_>, targets: &[f32]) -> f32 {
+        let width = self.outputs.max(1);
+        self.mixture.fill(0.0);
+        for net in racing(books) {
+            let row = self.weights.chunks_exact(width).nth(net).unwrap_or_default();
+            let samples = self.mixture.chunks_exact_mut(width).zip(answers.of(net, width));
+            samples.for_each(|(mixed, outputs)| add_product(mixed, row, outputs));
+        }
+        let mut sum = 0.0;
+        for (mixed, target) in self.mixture.iter_mut().zip(targets) {
+            *mixed -= target;
+            sum += *mixed * *mixed;
+        }
+        0.5 * sum / self.samples(targets).max(1) as f32
+    }
+
+    fn samples(&self, targets: &[f32]) -> usize {
+        targets.len() / self.outputs.max(1)
+    }
+}
+
+fn add_product(sums: &mut [f32], factors: &[f32], others: &[f32]) {
+    for ((sum, factor), other) in sums.iter_mut().zip(factors).zip(others) {
+        *sum += factor * other;
+    }
+}
+
+/// The weights for output `output` of the nets that race.
+fn column(
+    weights: &[f32],
+    outputs: usize,
+    output: usize,
+    books: &[Book],
+) -> impl Iterator<Item = f32> {
+    let rows = weights.chunks_exact(outputs.max(1)).zip(books);
+    rows.filter(|(_, book)| book.races()).filter_map(move |(row, _)| row.get(output).copied())
+}
+
+/// The same, to be changed.
+fn column_mut<'w>(
+    weights: &'w mut [f32],
+    outputs: usize,
+    output: usize,
+    books: &[Book],
+) -> impl Iterator<Item = &'w mut f32> {
+    let rows = weights.chunks_exact_mut(outputs.max(1)).zip(books);
+    rows.filter(|(_, book)| book.races()).filter_map(move |(row, _)| row.get_mut(output))
+}
+
+/// See [`Mixer::rebalance`]; the reference program's `rebalancePositive`.
+fn rebalance(weights: &mut [f32], outputs: usize, books: &[Book]) {
+    for (row, book) in weights.chunks_exact_mut(outputs.max(1)).zip(books) {
+        if !book.races() {
+            row.fill(0.0);
+        }
+    }
+    for output in 0..outputs {
+        let mut sum = 0.0;
+        column(weights, outputs, output, books).for_each(|w| sum += w);
+        if sum > 0.0 && sum.is_finite() {
+            column_mut(weights, outputs, output, books).for_each(|w| *w /= sum);
+        } else {
+            let equal = 1.0 / racing(books).count() as f32;
+            column_mut(weights, outputs, output, books).for_each(|w| *w = equal);
+        }
+    }
+}

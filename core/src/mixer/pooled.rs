@@ -1,0 +1,82 @@
+//! Mixers with one weight for each net, the same for all its outputs.
+
+use super::{Answers, Mixer};
+use crate::book::{Book, racing};
+use crate::{Entry, Optimizer, math};
+
+impl Mixer<'_> {
+    /// One step of Adam on the logits. Memory: logits, gradients, Adam's two moments.
+    pub(super) fn pool(&mut self, books: &[Book], answers: Answers<'_>, rate: f32) {
+        let width = self.outputs.max(1);
+        let nets = self.weights.len() / width;
+        let share = 1.0 / (self.mixture.len() / width).max(1) as f32;
+        let mut slots = self.memory.chunks_exact_mut(nets.max(1));
+        let [Some(logits), Some(gradients), Some(first), Some(second)] =
+            core::array::from_fn(|_| slots.next())
+        else {
+            return;
+        };
+        // By a net's weight p_i the slope is g_i = sum over samples and outputs of y_ij e_j; by
+        // its logit it is p_i (g_i - sum_k p_k g_k).
+        let mut mean = 0.0;
+        for net in racing(books) {
+            let mut sum = 0.0;
+            for (outputs, errors) in answers.of(net, width).zip(self.mixture.chunks_exact(width)) {
+                for (y, e) in outputs.iter().zip(errors) {
+                    sum += y * e;
+                }
+            }
+            let gradient = sum * share;
+            mean += self.weights.get(net.saturating_mul(width)).unwrap_or(&0.0) * gradient;
+            if let Some(slot) = gradients.get_mut(net) {
+                *slot = gradient;
+            }
+        }
+        let weights = self.weights.chunks_exact(width).filter_map(<[f32]>::first);
+        for ((gradient, weight), book) in gradients.iter_mut().zip(weights).zip(books) {
+            *gradient = if book.races() { weight * (*gradient - mean) } else { 0.0 };
+        }
+        let adam = Optimizer::Adam { rate, beta1: 0.5, beta2: 0.999, eps: 1e-8 };
+        adam.step(self.steps, 0.0, logits, gradients, first, second);
+        self.spread(books);
+    }
+
+    /// Adds the batch's losses. Memory: the logits, `-rate *` the sum of losses, the best 0.
+    pub(super) fn hedge(
+        &mut self,
+        entries: &[Entry],
+        books: &[Book],
+        answers: Answers<'_>,
+        targets: &[f32],
+        rate: f32,
+    ) {
+        let width = self.outputs.max(1);
+        let samples = self.samples(targets).max(1) as f32;
+        let mut best = f32::NEG_INFINITY;
+        for net in racing(books) {
+            let (Some(entry), Some(logit)) = (entries.get(net), self.memory.get_mut(net)) else {
+                return;
+            };
+            let mut sum = 0.0;
+            for (outputs, target) in answers.of(net, width).zip(targets.chunks_exact(width)) {
+                sum += entry.loss.of(entry.output, outputs, target);
+            }
+            let (loss, bound) = (sum / samples, width as f32);
+            *logit -= rate * if loss < bound { loss } else { bound };
+            best = if *logit > best { *logit } else { best };
+        }
+        self.memory.iter_mut().for_each(|logit| *logit -= best);
+        self.spread(books);
+    }
+
+    /// Gives each racing net `e^logit` as weight for every output, the greatest 1; rebalancing
+    /// makes it their softmax.
+    fn spread(&mut self, books: &[Book]) {
+        let logits = self.memory.iter().zip(books).filter(|(_, book)| book.races());
+        let top = logits.fold(f32::NEG_INFINITY, |top, (&l, _)| if l > top { l } else { top });
+        let rows = self.weights.chunks_exact_mut(self.outputs.max(1));
+        for ((row, logit), book) in rows.zip(self.memory.iter()).zip(books) {
+            row.fill(if book.races() { math::exp(logit - top) } else { 0.0 });
+        }
+    }
+}

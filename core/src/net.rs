@@ -1,0 +1,372 @@
+//! One net: its entry in the race, and how it answers and learns on lent memory.
+//!
+//! Parameters lie layer by layer from the inputs, each laid out as [`crate::kernel`] draws it.
+//! The optimizer's memory follows the same order: for each layer its first slot, then its second.
+
+use crate::kernel::{self, Run};
+use crate::shape::Layer;
+use crate::{Activation, Init, Loss, Optimizer, Shape};
+
+/// What enters the race: a shape with all that decides how it starts and learns.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Entry {
+    /// Inputs, hidden units, hidden layers, outputs.
+    pub shape: Shape,
+    /// Activation of the hidden units.
+    pub activation: Activation,
+    /// Activation of the outputs.
+    pub output: Activation,
+    /// What training lowers.
+    pub loss: Loss,
+    /// Steps of the output layer.
+    pub optimizer: Optimizer,
+    /// Steps of the hidden layers.
+    pub hidden_optimizer: Optimizer,
+    /// Factor of the L2 penalty's slope: `decay * w` joins the gradient of each weight, and of
+    /// no bias.
+    pub decay: f32,
+    /// How the first weights are drawn.
+    pub init: Init,
+    /// From what they are drawn, together with the shape.
+    pub seed: u64,
+}
+
+impl Entry {
+    /// A sigmoid net for outputs in 0..1: half squared error, RMSprop, Glorot's start with the
+    /// gain that fits the sigmoid.
+    pub const fn new(shape: Shape, seed: u64) -> Self {
+        Self {
+            shape,
+            activation: Activation::Sigmoid,
+            output: Activation::Sigmoid,
+            loss: Loss::Squared,
+            optimizer: Optimizer::RMSPROP,
+            hidden_optimizer: Optimizer::RMSPROP,
+            decay: 0.0,
+            init: Init::Glorot { gain: Activation::Sigmoid.gain() },
+            seed,
+        }
+    }
+
+    /// Sets the hidden units' activation, and Glorot's start with its gain.
+    pub const fn activation(mut self, activation: Activation) -> Self {
+        self.activation = activation;
+        self.init = Init::Glorot { gain: activation.gain() };
+        self
+    }
+
+    /// Sets the outputs' activation and the loss.
+    pub const fn output(mut self, output: Activation, loss: Loss) -> Self {
+        self.output = output;
+        self.loss = loss;
+        self
+    }
+
+    /// Sets one optimizer for all layers.
+    pub const fn optimizer(mut self, optimizer: Optimizer) -> Self {
+        self.optimizer = optimizer;
+        self.hidden_optimizer = optimizer;
+        self
+    }
+
+    /// Sets one optimizer for the output layer and another for the rest.
+    pub const fn optimizers(mut self, output: Optimizer, hidden: Optimizer) -> Self {
+        self.optimizer = output;
+        self.hidden_optimizer = hidden;
+        self
+    }
+
+    /// Sets how the first weights are drawn.
+    pub const fn init(mut self, init: Init) -> Self {
+        self.init = init;
+        self
+    }
+
+    /// Whether shape, activations and loss go together.
+    pub const fn is_sound(&self) -> bool {
+        self.shape.is_sound()
+            && !matches!(self.activation, Activation::Softmax)
+            && self.loss.suits(self.output)
+    }
+
+    /// The optimizer of a layer.
+    const fn optimizer_of(&self, layer: Layer) -> Optimizer {
+        if layer.last { self.optimizer } else { self.hidden_optimizer }
+    }
+
+    /// Numbers of optimizer memory that the net needs.
+    pub const fn memory(&self) -> usize {
+        let hidden = self.shape.hidden_parameters().saturating_mul(self.hidden_optimizer.slots());
+        let output = self.shape.output_parameters().saturating_mul(self.optimizer.slots());
+        hidden.saturating_add(output)
+    }
+
+    /// Numbers of scratch that [`Self::predict`] needs for each sample.
+    pub const fn scratch(&self) -> usize {
+        self.shape.hidden_units()
+    }
+
+    /// Numbers of scratch that learning from `batch` samples needs: hidden activations, and the
+    /// deltas of two layers.
+    pub const fn training_scratch(&self, batch: usize) -> usize {
+        let deltas = self.shape.widest().saturating_mul(2);
+        self.shape.hidden_units().saturating_add(deltas).saturating_mul(batch)
+    }
+
+    /// Draws the first parameters.
+    pub fn start(&self, parameters: &mut [f32]) {
+        self.init.draw(self.shape, self.seed, parameters);
+    }
+
+    /// Answers samples `x`, `[sample][input]`, in `out`, `[sample][output]`. Slices that are too
+    /// short leave `out` incomplete.
+    #[inline(always)]
+    pub fn predict(&self, parameters: &[f32], x: &[f32], out: &mut [f32], scratch: &mut [f32]) {
+        let samples = x.len() / self.shape.inputs.max(1);
+        self.forward(parameters, samples, x, out, scratch);
+    }
+
+    /// The place among the net's parameters of the weight from `input` to `output` in the given
+    /// layer of weights; `input` = fan-in names the bias. `None` when there is no such weight.
+    pub fn place(&self, layer: usize, input: usize, output: usize) -> Option<usize> {
+        let below: usize = self.shape.weight_layers().take(layer).map(Layer::parameters).sum();
+        (layer < self.shape.depth())
+            .then(|| kernel::place(self.shape.layer(layer), input, output))?
+            .map(|place| below + place)
+    }
+
+    /// Runs `samples` samples through the net, leaves the hidden activations in `hidden`, layer
+    /// by layer, and the outputs in `out`.
+    #[inline(always)]
+    fn forward<'x>(
+        &self,
+        mut parameters: &[f32],
+        samples: usize,
+        mut x: &'x [f32],
+        out: &mut [f32],
+        mut hidden: &'x mut [f32],
+    ) {
+        for layer in self.shape.weight_layers() {
+            let Some((own, rest)) = parameters.split_at_checked(layer.parameters()) else { return };
+            parameters = rest;
+            if layer.last {
+                kernel::forward(layer, own, samples, x, out);
+                self.output.apply(out, layer.fan_out);
+                return;
+            }
+            let values = samples.saturating_mul(layer.fan_out);
+            let Some((z, rest)) = hidden.split_at_mut_checked(values) else { return };
+            hidden = rest;
+            kernel::forward(layer, own, samples, x, z);
+            self.activation.apply(z, layer.fan_out);
+            x = z;
+        }
+    }
+}
+
+/// A batch to learn from, sample-major.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'b> {
+    /// `[sample][input]`.
+    pub inputs: &'b [f32],
+    /// `[sample][output]`.
+    pub targets: &'b [f32],
+    /// Number of samples.
+    pub samples: usize,
+    /// The last so many are scored and not learned from.
+    pub held_back: usize,
+}
+
+/// Mean losses of a batch, from before the net learned from it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct BatchLoss {
+    /// Over the samples learned from.
+    pub trained: f32,
+    /// Over those held back; 0 when there are none.
+    pub held_back: f32,
+}
+
+impl BatchLoss {
+    /// Whether both are numbers; else the net has diverged.
+    pub fn is_finite(self) -> bool {
+        self.trained.is_finite() && self.held_back.is_finite()
+    }
+}
+
+/// A net on lent memory, ready to learn.
+#[derive(Debug)]
+pub struct Net<'a> {
+    /// What it is.
+    pub entry: &'a Entry,
+    /// Its weights and biases, [`Shape::parameters`] of them.
+    pub parameters: &'a mut [f32],
+    /// Its optimizer's memory, [`Entry::memory`] numbers, all 0 before the first step.
+    pub memory: &'a mut [f32],
+    /// Steps taken so far.
+    pub steps: u32,
+}
+
+impl Net<'_> {
+    /// Answers `batch` in `out`, `[sample][output]`, and takes one step along the mean gradient
+    /// of its samples. Where the loss is not finite it takes none.
+    ///
+    /// `scratch` holds [`Entry::training_scratch`] numbers of any value.
+    #[inline(always)]
+    pub fn learn(&mut self, batch: Batch<'_>, out: &mut [f32], scratch: &mut [f32]) -> BatchLoss {
+        let entry = self.entry;
+        let loss = self.answer(batch, out, scratch);
+        if !loss.is_finite() {
+            return loss;
+        }
+        self.steps = self.steps.saturating_add(1);
+        let (step, memory) = (self.steps, &mut *self.memory);
+        let carried = |layer| entry.optimizer_of(layer).carried();
+        descend(
+            entry,
+            self.parameters,
+            batch,
+            out,
+            scratch,
+            carried,
+            #[inline(always)]
+            |layer, below, run: Run<'_>| {
+                let optimizer = entry.optimizer_of(layer);
+                let start = below.saturating_mul(entry.hidden_optimizer.slots());
+                let mut slots = memory
+                    .get_mut(start..)
+                    .unwrap_or_default()
+                    .chunks_exact_mut(layer.parameters().max(1))
+                    .take(optimizer.slots())
+                    .map(|slot| {
+                        let end = run.offset.saturating_add(run.parameters.len());
+                        slot.get_mut(run.offset..end).unwrap_or_default()
+                    });
+                let (first, second) =
+                    (slots.next().unwrap_or_default(), slots.next().unwrap_or_default());
+                let decay = if run.biases { 0.0 } else { entry.decay };
+                optimizer.step(step, decay, run.parameters, run.gradients, first, second);
+            },
+        );
+        loss
+    }
+
+    /// Writes the gradient of the batch's mean loss by each parameter, without the L2 penalty,
+    /// and changes nothing of the net. `gradients` is laid out as the parameters.
+    pub fn gradient(
+        &mut self,
+        batch: Batch<'_>,
+        out: &mut [f32],
+        scratch: &mut [f32],
+        gradients: &mut [f32],
+    ) -> BatchLoss {
+        let loss = self.answer(batch, out, scratch);
+        descend(
+            self.entry,
+            self.parameters,
+            batch,
+            out,
+            scratch,
+            |_| 1.0,
+            |_, below, run| {
+                let own = gradients.iter_mut().skip(below).skip(run.offset);
+                own.zip(run.gradients).for_each(|(slot, gradient)| *slot = *gradient);
+            },
+        );
+        loss
+    }
+
+    /// The forward pass and the losses.
+    #[inline(always)]
+    fn answer(&self, batch: Batch<'_>, out: &mut [f32], scratch: &mut [f32]) -> BatchLoss {
+        let Entry { shape, output, loss, .. } = *self.entry;
+        self.entry.forward(self.parameters, batch.samples, batch.inputs, out, scratch);
+        let width = shape.outputs.max(1);
+        let mut losses = out
+            .chunks_exact(width)
+            .zip(batch.targets.chunks_exact(width))
+            .map(|(a, y)| loss.of(output, a, y));
+        let trained = batch.samples.saturating_sub(batch.held_back);
+        BatchLoss {
+            trained: mean(losses.by_ref(), trained),
+            held_back: mean(losses, batch.held_back),
+        }
+    }
+}
+
+/// The mean of the next `count` numbers, summed in order; 0 of none.
+#[inline(always)]
+fn mean(numbers: impl Iterator<Item = f32>, count: usize) -> f32 {
+    if count == 0 {
+        return 0.0;
+    }
+    let mut sum = 0.0;
+    numbers.take(count).for_each(|number| sum += number);
+    sum / count as f32
+}
+
+/// The backward pass, from the outputs that the forward pass left in `out` and the hidden
+/// activations that it left in `scratch`. Shows `apply` every parameter once, as the layer, the
+/// number of parameters below it, and a run within it; gradients are scaled by `carried`.
+#[inline(always)]
+fn descend(
+    entry: &Entry,
+    mut parameters: &mut [f32],
+    batch: Batch<'_>,
+    out: &[f32],
+    scratch: &mut [f32],
+    carried: impl Fn(Layer) -> f32,
+    mut apply: impl FnMut(Layer, usize, Run<'_>),
+) {
+    let Entry { shape, activation, output, loss, .. } = *entry;
+    let trained = batch.samples.saturating_sub(batch.held_back);
+    let hidden_values = shape.hidden_units().saturating_mul(batch.samples);
+    let Some((hidden, deltas)) = scratch.split_at_mut_checked(hidden_values) else { return };
+    let mut hidden: &[f32] = hidden;
+    let half = shape.widest().saturating_mul(batch.samples);
+    let Some((mut above, mut below)) = deltas.split_at_mut_checked(half) else { return };
+
+    let values = trained.saturating_mul(shape.outputs);
+    let Some(d) = above.get_mut(..values) else { return };
+    loss.deltas(output, out, batch.targets, shape.outputs, d);
+    let share = 1.0 / trained as f32;
+    d.iter_mut().for_each(|d| *d *= share);
+
+    for layer in shape.weight_layers().rev() {
+        let at = parameters.len().saturating_sub(layer.parameters());
+        let Some((rest, own)) = core::mem::take(&mut parameters).split_at_mut_checked(at) else {
+            return;
+        };
+        parameters = rest;
+        let is_first = at == 0;
+        let x = if is_first {
+            batch.inputs
+        } else {
+            let at = hidden.len().saturating_sub(batch.samples.saturating_mul(layer.fan_in));
+            let Some((rest, x)) = hidden.split_at_checked(at) else { return };
+            hidden = rest;
+            x
+        };
+        let Some(d) = above.get_mut(..trained.saturating_mul(layer.fan_out)) else { return };
+        if !is_first {
+            let values = trained.saturating_mul(layer.fan_in);
+            let Some(e) = below.get_mut(..values) else { return };
+            kernel::backward(layer, own, trained, d, e);
+            activation.chain(e, x);
+        }
+        let carried = carried(layer);
+        if carried != 1.0 {
+            d.iter_mut().for_each(|d| *d *= carried);
+        }
+        kernel::gradient(
+            layer,
+            own,
+            x,
+            d,
+            #[inline(always)]
+            |run| apply(layer, at, run),
+        );
+        core::mem::swap(&mut above, &mut below);
+    }
+}

@@ -1,0 +1,562 @@
+//! The race: many nets on one stream, the mixer that weighs them and the referee who sends them
+//! home.
+//!
+//! The nets never read the mixer. So each may run a whole stretch alone (which caches and
+//! threads like) and leave its outputs in a record, and the mixer then walks the record batch by
+//! batch: the same bits as if all had gone in step. A stretch ends where somebody could leave.
+
+use crate::book::{Book, Mean, racing};
+use crate::mixer::Answers;
+use crate::{
+    Batch, BatchLoss, Entry, Event, Mixer, Mixing, Net, Plan, Reason, Referee, Refereeing,
+    SampleError, SetupError,
+};
+
+/// How a race is run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Settings {
+    /// Samples of a batch; each net takes one step a batch.
+    pub batch: usize,
+    /// The last so many samples of a batch are scored and not learned from.
+    pub held_back: usize,
+    /// Most batches that a net runs alone. More cost memory; the bits are the same.
+    pub stretch: usize,
+    /// Samples between two checks of the referee, which are [`Event::Stretch`] too; rounded up
+    /// to whole batches.
+    pub check: u32,
+    /// How the mixing weights move.
+    pub mixing: Mixing,
+    /// Who leaves.
+    pub refereeing: Refereeing,
+}
+
+impl Settings {
+    /// Batches of 10, a check every 10,000 samples, the gradient mixer and the paper's referee.
+    pub const NEW: Self = Self {
+        batch: 10,
+        held_back: 0,
+        stretch: 1,
+        check: 10_000,
+        mixing: Mixing::GRADIENT,
+        refereeing: Refereeing::Paper,
+    };
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::NEW
+    }
+}
+
+/// One net with the samples of a stretch before it and its part of the record; independent of
+/// every other racer, so that each may run on a thread of its own.
+#[derive(Debug)]
+pub struct Racer<'r> {
+    net: Net<'r>,
+    book: &'r mut Book,
+    /// `[sample][input]`, whole batches.
+    inputs: &'r [f32],
+    /// `[sample][output]`, whole batches.
+    targets: &'r [f32],
+    /// `[batch][sample][output]`
+    outputs: &'r mut [f32],
+    /// `[batch]`: losses on trained and on held-back samples.
+    losses: &'r mut [[f32; 2]],
+    batch: usize,
+    held_back: usize,
+}
+
+impl Racer<'_> {
+    /// Multiply-accumulates of one inference, a measure of the work ahead.
+    pub fn macs(&self) -> usize {
+        self.net.entry.shape.macs()
+    }
+
+    /// Numbers of scratch that [`Self::run`] needs.
+    pub fn scratch(&self) -> usize {
+        self.net.entry.training_scratch(self.batch)
+    }
+
+    /// Learns from the stretch, batch by batch, and stops where the loss is no longer finite.
+    #[inline(always)]
+    pub fn run(mut self, scratch: &mut [f32]) {
+        let shape = self.net.entry.shape;
+        let inputs = self.inputs.chunks_exact(self.batch.saturating_mul(shape.inputs).max(1));
+        let values = self.batch.saturating_mul(shape.outputs).max(1);
+        let targets = self.targets.chunks_exact(values);
+        let record = self.outputs.chunks_exact_mut(values).zip(self.losses.iter_mut());
+        for ((inputs, targets), (outputs, losses)) in inputs.zip(targets).zip(record) {
+            let batch = Batch { inputs, targets, samples: self.batch, held_back: self.held_back };
+            let loss = self.net.learn(batch, outputs, scratch);
+            *losses = [loss.trained, loss.held_back];
+            if !loss.is_finite() {
+                break;
+            }
+        }
+        self.book.steps = self.net.steps;
+    }
+}
+
+/// Whoever runs the racers of a stretch: one after the other, or on many threads.
+pub trait Crew {
+    /// Runs every racer. `scratch` is enough for one at a time.
+    fn run<'r>(&mut self, racers: impl Iterator<Item = Racer<'r>>, scratch: &mut [f32]);
+}
+
+/// Runs racers one after the other.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Alone;
+
+impl Crew for Alone {
+    fn run<'r>(&mut self, racers: impl Iterator<Item = Racer<'r>>, scratch: &mut [f32]) {
+        racers.for_each(|racer| racer.run(scratch));
+    }
+}
+
+/// Where events go.
+pub type Sink<'s> = dyn FnMut(Event<&[f32]>) + 's;
+
+/// A race on lent memory; see [`crate::Storage`] for a place to lend.
+#[derive(Debug)]
+pub struct Race<'a> {
+    entries: &'a [Entry],
+    settings: Settings,
+    books: &'a mut [Book],
+    /// `[net]`, each as its entry lays it out.
+    parameters: &'a mut [f32],
+    /// `[net]`, each as its optimizers need.
+    optimizers: &'a mut [f32],
+    mixer: Mixer<'a>,
+    referee: Referee,
+    /// `[net]`: outputs of a stretch, then its losses.
+    record: &'a mut [f32],
+    /// The batch that fills up: inputs, then targets.
+    batch_inputs: &'a mut [f32],
+    batch_targets: &'a mut [f32],
+    /// Samples in that batch.
+    pending: usize,
+    scratch: &'a mut [f32],
+    /// `[net]`: losses as the events tell them.
+    losses: &'a mut [f32],
+    /// The mixture's loss since the last check.
+    mixture: Mean,
+    /// Samples learned from or scored.
+    samples: u64,
+    /// Samples at which the next check is due.
+    due: u64,
+}
+
+impl<'a> Race<'a> {
+    /// A race of these entries, with their first weights drawn, on [`Plan::total`] numbers of
+    /// memory and a book for each entry.
+    ///
+    /// # Errors
+    /// [`SetupError`] when the entries do not go together or do not fit; nothing has changed
+    /// then.
+    pub fn new(
+        entries: &'a [Entry],
+        settings: Settings,
+        memory: &'a mut [f32],
+        books: &'a mut [Book],
+    ) -> Result<Self, SetupError> {
+        let outputs = check(entries, &settings)?;
+        let plan = Plan::of(entries, &settings);
+        let too_small = SetupError::Memory { needed: plan.total(), given: memory.len() };
+        let too_few = SetupError::Books { needed: entries.len(), given: books.len() };
+        if memory.len() < plan.total() {
+            return Err(too_small);
+        }
+        let books = books.get_mut(..entries.len()).ok_or(too_few)?;
+        books.fill(Book::NEW);
+
+        let mut rest = memory;
+        let mut carve = |numbers: usize| {
+            let taken = core::mem::take(&mut rest).split_at_mut_checked(numbers);
+            let (own, others) = taken.ok_or(too_small)?;
+            rest = others;
+            own.fill(0.0);
+            Ok(own)
+        };
+        let parameters = carve(plan.parameters)?;
+        let optimizers = carve(plan.optimizers)?;
+        let mixer =
+            Mixer::new(settings.mixing, entries.len(), outputs, settings.batch, carve(plan.mixer)?)
+                .ok_or(too_small)?;
+        let record = carve(plan.record)?;
+        let batch_targets = carve(settings.batch.saturating_mul(outputs))?;
+        let batch_inputs = carve(plan.batch.saturating_sub(batch_targets.len()))?;
+        let scratch = carve(plan.scratch)?;
+        let losses = carve(plan.losses)?;
+
+        let mut undrawn = &mut *parameters;
+        for entry in entries {
+            let own = core::mem::take(&mut undrawn).split_at_mut_checked(entry.shape.parameters());
+            let (own, others) = own.ok_or(too_small)?;
+            entry.start(own);
+            undrawn = others;
+        }
+        Ok(Self {
+            entries,
+            settings,
+            books,
+            parameters,
+            optimizers,
+            mixer,
+            referee: Referee::new(settings.refereeing, entries.len()),
+            record,
+            batch_inputs,
+            batch_targets,
+            pending: 0,
+            scratch,
+            losses,
+            mixture: Mean::NONE,
+            samples: 0,
+            due: u64::from(settings.check),
+        })
+    }
+
+    /// Tells who is at the start.
+    pub fn start(&self, sink: &mut Sink<'_>) {
+        let Settings { batch, held_back, .. } = self.settings;
+        sink(Event::Started { nets: self.entries.len(), batch, held_back });
+        for (net, entry) in self.entries.iter().enumerate() {
+            sink(Event::Entered { net, shape: entry.shape, seed: entry.seed });
+        }
+    }
+
+    /// Takes one sample in; the nets learn when a batch is full.
+    ///
+    /// # Errors
+    /// [`SampleError`] when the sample is not as wide as the nets, or not finite; it is then as
+    /// if it had not come.
+    pub fn step(
+        &mut self,
+        inputs: &[f32],
+        targets: &[f32],
+        sink: &mut Sink<'_>,
+    ) -> Result<(), SampleError> {
+        self.stretch(inputs, targets, sink)
+    }
+
+    /// Takes any number of samples in, sample-major; the same bits as as many calls of
+    /// [`Self::step`].
+    ///
+    /// # Errors
+    /// [`SampleError`] as for [`Self::step`]; none of the samples has been taken in then.
+    pub fn stretch(
+        &mut self,
+        inputs: &[f32],
+        targets: &[f32],
+        sink: &mut Sink<'_>,
+    ) -> Result<(), SampleError> {
+        self.stretch_by(inputs, targets, &mut Alone, sink)
+    }
+
+    /// [`Self::stretch`] with the racers run by `crew`.
+    ///
+    /// # Errors
+    /// As [`Self::stretch`].
+    pub fn stretch_by(
+        &mut self,
+        mut inputs: &[f32],
+        mut targets: &[f32],
+        crew: &mut impl Crew,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), SampleError> {
+        let (width, outputs) = (self.inputs(), self.outputs());
+        let samples = validate(inputs, width, targets, outputs)?;
+        let batch = self.settings.batch;
+        let mut left = samples;
+        while left > 0 {
+            let whole = (left / batch).min(self.settings.stretch).min(self.batches_to_check());
+            let taken = if self.pending == 0 && whole > 0 {
+                whole.saturating_mul(batch)
+            } else {
+                left.min(batch.saturating_sub(self.pending))
+            };
+            let (some, rest) =
+                inputs.split_at_checked(taken.saturating_mul(width)).unwrap_or_default();
+            inputs = rest;
+            let (wanted, rest) =
+                targets.split_at_checked(taken.saturating_mul(outputs)).unwrap_or_default();
+            targets = rest;
+            left = left.saturating_sub(taken);
+            if self.pending == 0 && whole > 0 {
+                self.run(some, wanted, crew, sink);
+                continue;
+            }
+            place(self.batch_inputs, self.pending.saturating_mul(width), some);
+            place(self.batch_targets, self.pending.saturating_mul(outputs), wanted);
+            self.pending = self.pending.saturating_add(taken);
+            if self.pending == batch {
+                self.pending = 0;
+                let inputs = core::mem::take(&mut self.batch_inputs);
+                let targets = core::mem::take(&mut self.batch_targets);
+                self.run(inputs, targets, crew, sink);
+                (self.batch_inputs, self.batch_targets) = (inputs, targets);
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs whole batches, no more than fit the record and no further than the next check.
+    fn run(&mut self, inputs: &[f32], targets: &[f32], crew: &mut impl Crew, sink: &mut Sink<'_>) {
+        let Settings { batch, held_back, stretch, .. } = self.settings;
+        let values = batch.saturating_mul(self.outputs());
+        let stride = Plan::record_of_one(self.outputs(), &self.settings);
+        let outputs_end = values.saturating_mul(stretch);
+
+        let (mut parameters, mut optimizers) = (&mut *self.parameters, &mut *self.optimizers);
+        let records = self.record.chunks_exact_mut(stride.max(1));
+        let racers = self.entries.iter().zip(self.books.iter_mut()).zip(records);
+        let racers = racers.filter_map(|((entry, book), record)| {
+            let size = entry.shape.parameters();
+            let (own, rest) = core::mem::take(&mut parameters).split_at_mut_checked(size)?;
+            parameters = rest;
+            let (memory, rest) =
+                core::mem::take(&mut optimizers).split_at_mut_checked(entry.memory())?;
+            optimizers = rest;
+            let (outputs, losses) = record.split_at_mut_checked(outputs_end)?;
+            let (losses, _) = losses.as_chunks_mut();
+            let net = Net { entry, parameters: own, memory, steps: book.steps };
+            book.races().then_some(Racer {
+                net,
+                book,
+                inputs,
+                targets,
+                outputs,
+                losses,
+                batch,
+                held_back,
+            })
+        });
+        crew.run(racers, self.scratch);
+
+        for (at, targets) in targets.chunks_exact(values.max(1)).enumerate() {
+            self.score_losses(at, stride, outputs_end, sink);
+            let answers = Answers { record: self.record, stride, start: at.saturating_mul(values) };
+            let loss = self.mixer.learn(self.entries, self.books, answers, targets);
+            self.mixture.add(loss);
+            self.referee.score(&self.mixer, self.books);
+            self.mixer.rebalance(self.books);
+            for (net, book) in self.books.iter_mut().enumerate().filter(|(_, book)| book.races()) {
+                book.trust.add(self.mixer.trust(net));
+            }
+            self.samples = self.samples.saturating_add(batch as u64);
+        }
+        if self.samples >= self.due {
+            self.check(sink);
+        }
+    }
+
+    /// Enters the losses of batch `at` in the books. A net whose loss is not finite leaves, if
+    /// it is not the last.
+    fn score_losses(&mut self, at: usize, stride: usize, outputs_end: usize, sink: &mut Sink<'_>) {
+        for net in 0..self.books.len() {
+            let last = racing(self.books).count() <= 1;
+            let start = net.saturating_mul(stride).saturating_add(outputs_end);
+            let losses = self.record.get(start..).unwrap_or_default().as_chunks::<2>().0;
+            let (Some(&[trained, held_back]), Some(book)) =
+                (losses.get(at), self.books.get_mut(net).filter(|book| book.races()))
+            else {
+                continue;
+            };
+            let loss = BatchLoss { trained, held_back };
+            if loss.is_finite() || last {
+                book.trained.add(trained);
+                if self.settings.held_back > 0 {
+                    book.held_back.add(held_back);
+                }
+                continue;
+            }
+            book.left = true;
+            let (samples, weights) = (self.samples, self.mixer.row(net));
+            sink(Event::Left { net, samples, reason: Reason::Diverged, weights });
+            self.mixer.rebalance(self.books);
+        }
+    }
+
+    /// Lets the referee decide, and tells how things stand.
+    fn check(&mut self, sink: &mut Sink<'_>) {
+        for (loss, book) in self.losses.iter_mut().zip(self.books.iter()) {
+            *loss = if book.races() { book.loss() } else { f32::NAN };
+        }
+        let Self { mixer, samples, losses, .. } = self;
+        sink(Event::Stretch {
+            samples: *samples,
+            loss: self.mixture.value(),
+            losses,
+            weights: mixer.weights(),
+        });
+        self.referee.check(mixer, self.books, &mut |net, reason| {
+            sink(Event::Left { net, samples: *samples, reason, weights: mixer.row(net) });
+        });
+        self.mixer.rebalance(self.books);
+        self.books.iter_mut().for_each(Book::turn_page);
+        self.mixture = Mean::NONE;
+        self.due = self.samples.saturating_add(u64::from(self.settings.check));
+    }
+
+    /// Whole batches from here to the next check, at least 1.
+    fn batches_to_check(&self) -> usize {
+        let samples = self.due.saturating_sub(self.samples);
+        let batches = samples.div_ceil((self.settings.batch as u64).max(1)).max(1);
+        usize::try_from(batches).unwrap_or(usize::MAX)
+    }
+
+    /// Tells the end: the winner and the hash.
+    pub fn finish(&self, sink: &mut Sink<'_>) {
+        sink(Event::Finished {
+            samples: self.samples,
+            winner: self.winner(),
+            hash: self.hash(),
+            weights: self.mixer.weights(),
+        });
+    }
+
+    /// The racing net with the most trust over the last stretch, the first where several have
+    /// the same. One batch's weights say little: between two nets the paper's mixer swings from
+    /// nearly 0 to nearly 1.
+    pub fn winner(&self) -> usize {
+        let standing = |net| self.books.get(net).map_or(0.0, Book::standing);
+        racing(self.books)
+            .reduce(|best, net| if standing(net) > standing(best) { net } else { best })
+            .unwrap_or(0)
+    }
+
+    /// The mean trust in each net over the last stretch that it ran, in the order of the entries.
+    pub fn standings(&self) -> impl Iterator<Item = f32> {
+        self.books.iter().map(Book::standing)
+    }
+
+    /// Whether the referee will let nobody leave any more.
+    pub fn is_decided(&self) -> bool {
+        self.referee.is_done(self.books)
+    }
+
+    /// The mixture's answer to one sample, in `mixed`: the racing nets' outputs, each times its
+    /// weight. It may be asked at any time and changes nothing.
+    ///
+    /// # Errors
+    /// [`SampleError`] when `inputs` or `mixed` are not as wide as the nets' inputs and outputs,
+    /// or an input is not finite.
+    pub fn predict(&mut self, inputs: &[f32], mixed: &mut [f32]) -> Result<(), SampleError> {
+        let outputs = self.outputs();
+        validate(inputs, self.inputs(), mixed, outputs)?;
+        mixed.fill(0.0);
+        let mut at = 0_usize;
+        for (net, (entry, book)) in self.entries.iter().zip(self.books.iter()).enumerate() {
+            let end = at.saturating_add(entry.shape.parameters());
+            let parameters = self.parameters.get(at..end).unwrap_or_default();
+            at = end;
+            // Between two stretches the record holds nothing that is still needed.
+            let Some(own) = self.record.get_mut(..outputs).filter(|_| book.races()) else {
+                continue;
+            };
+            entry.predict(parameters, inputs, own, self.scratch);
+            self.mixer.add(net, own, mixed);
+        }
+        Ok(())
+    }
+
+    /// All entries, in order.
+    pub fn entries(&self) -> &'a [Entry] {
+        self.entries
+    }
+
+    /// Each net's book, in the order of the entries.
+    pub fn books(&self) -> &[Book] {
+        self.books
+    }
+
+    /// The mixing weights.
+    pub fn mixer(&self) -> &Mixer<'a> {
+        &self.mixer
+    }
+
+    /// Each net's parameters, in the order of the entries; those of nets that have left are as
+    /// they were then.
+    pub fn parameters(&self) -> impl Iterator<Item = &[f32]> {
+        let mut rest = &*self.parameters;
+        self.entries.iter().map(move |entry| {
+            let size = entry.shape.parameters();
+            let (own, others) = rest.split_at_checked(size).unwrap_or_default();
+            rest = others;
+            own
+        })
+    }
+
+    /// Samples that the nets have learned from or scored.
+    pub fn samples(&self) -> u64 {
+        self.samples
+    }
+
+    /// FNV-1a, 32 bits, over the little-endian bytes of all nets' parameters in entry order: the
+    /// same on every machine for the same seeds and samples.
+    pub fn hash(&self) -> u32 {
+        let bytes = self.parameters.iter().flat_map(|parameter| parameter.to_le_bytes());
+        bytes.fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+    }
+
+    fn inputs(&self) -> usize {
+        self.entries.first().map_or(0, |entry| entry.shape.inputs)
+    }
+
+    fn outputs(&self) -> usize {
+        self.entries.first().map_or(0, |entry| entry.shape.outputs)
+    }
+}
+
+/// Whether the entries go together; returns their number of outputs.
+fn check(entries: &[Entry], settings: &Settings) -> Result<usize, SetupError> {
+    let first = entries.first().ok_or(SetupError::NoNets)?.shape;
+    if settings.held_back >= settings.batch || settings.stretch == 0 {
+        return Err(SetupError::Batch);
+    }
+    for (net, entry) in entries.iter().enumerate() {
+        if !entry.shape.is_sound() {
+            return Err(SetupError::Shape { net });
+        }
+        if !entry.is_sound() {
+            return Err(SetupError::Loss { net });
+        }
+        if (entry.shape.inputs, entry.shape.outputs) != (first.inputs, first.outputs) {
+            return Err(SetupError::Width { net });
+        }
+    }
+    Ok(first.outputs)
+}
+
+/// Whether these are whole samples of finite numbers; returns how many.
+fn validate(
+    inputs: &[f32],
+    width: usize,
+    targets: &[f32],
+    outputs: usize,
+) -> Result<usize, SampleError> {
+    let samples = inputs.len() / width.max(1);
+    if inputs.is_empty() || samples.saturating_mul(width) != inputs.len() {
+        return Err(SampleError::Inputs { width, given: inputs.len() });
+    }
+    if samples.saturating_mul(outputs) != targets.len() {
+        return Err(SampleError::Targets { width: outputs, given: targets.len() });
+    }
+    let bad = |numbers: &[f32]| numbers.iter().position(|number| !number.is_finite());
+    if let Some(place) = bad(inputs) {
+        let sample = place / width.max(1);
+        return Err(SampleError::NotFinite { sample, column: place % width.max(1) });
+    }
+    if let Some(place) = bad(targets) {
+        let (sample, column) = (place / outputs.max(1), place % outputs.max(1));
+        return Err(SampleError::NotFinite { sample, column: width.saturating_add(column) });
+    }
+    Ok(samples)
+}
+
+/// Copies `numbers` to `at`, where there is room for them.
+fn place(slots: &mut [f32], at: usize, numbers: &[f32]) {
+    for (slot, number) in slots.iter_mut().skip(at).zip(numbers) {
+        *slot = *number;
+    }
+}

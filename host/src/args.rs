@@ -1,0 +1,259 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use derby_core::paper;
+
+use crate::crew::Isa;
+use crate::nets::NetList;
+
+/// Finds the neural architecture for a task while its data streams in: many small nets race, a
+/// weighted mixer learns which to trust, and nets that lose trust leave.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+#[command(after_help = "Without a command, derby runs the paper's race: derby race --paper.
+
+Examples:
+  derby race --paper --seeds 10
+  derby race --task xor --nets 8..32/8x1..2 --samples 200000
+  derby isolate --paper")]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What derby can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Race nets to a winner
+    Race(RaceArguments),
+    /// Train each net alone on the same stream and rank them by test loss
+    Isolate(IsolateArguments),
+}
+
+/// What enters and how it trains; the same for every command that trains.
+#[derive(Args, Clone, Debug)]
+pub struct FieldArguments {
+    /// The paper's race as published: task log, 18 nets, its optimizers, mixer and referee
+    #[arg(long)]
+    pub paper: bool,
+    /// The task to race on [default: log]
+    #[arg(long, value_enum)]
+    pub task: Option<TaskName>,
+    /// Bits of the xor task's input
+    #[arg(long, default_value_t = 16, value_parser = parse_bits, value_name = "N")]
+    pub bits: u32,
+    /// Nets as SIZESxLAYERS, for example 16,24x1..3 or 8..32/8x1+16x2@0..4 (@: seeds)
+    #[arg(long, value_name = "LIST")]
+    pub nets: Option<NetList>,
+    /// Activation of the hidden units
+    #[arg(long, value_enum)]
+    pub activation: Option<ActivationName>,
+    /// Optimizer of all layers
+    #[arg(long, value_enum)]
+    pub optimizer: Option<OptimizerName>,
+    /// Learning rate
+    #[arg(long, value_parser = parse_positive)]
+    pub rate: Option<f32>,
+    /// How first weights are drawn
+    #[arg(long, value_enum)]
+    pub init: Option<InitName>,
+    /// L2 penalty on the weights
+    #[arg(long, value_parser = parse_share, value_name = "FACTOR")]
+    pub decay: Option<f32>,
+    /// Samples in a batch [default: 10]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000), value_name = "B")]
+    pub batch: Option<u32>,
+    /// Samples to train on [default: 1600000 with --paper, else 200000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub samples: Option<u64>,
+    /// Threads [default: all cores]; the result is the same for any number
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024), value_name = "T")]
+    pub threads: Option<u16>,
+    /// Vector instructions to use [default: the widest there are]; the result is the same
+    #[arg(long)]
+    pub isa: Option<Isa>,
+}
+
+/// Arguments of `derby race`.
+#[derive(Args, Clone, Debug)]
+pub struct RaceArguments {
+    /// What enters.
+    #[command(flatten)]
+    pub field: FieldArguments,
+    /// How the mixing weights move [default: gradient]
+    #[arg(long, value_enum)]
+    pub mixer: Option<MixerName>,
+    /// Who leaves, and when [default: paper]
+    #[arg(long, value_enum)]
+    pub referee: Option<RefereeName>,
+    /// Samples between two checks of the referee [default: a sixteenth of the samples]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub check: Option<u32>,
+    /// Samples of each batch that are scored and not learned from
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub held_back: u32,
+    /// Seed of the samples and of all first weights
+    #[arg(long, default_value_t = 0, conflicts_with = "seeds")]
+    pub seed: u64,
+    /// Runs the seeds 0 to K-1 one after the other and counts the winners
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub seeds: Option<u64>,
+    /// How to show the race
+    #[arg(long, value_enum, default_value_t = ViewName::Auto)]
+    pub view: ViewName,
+    /// File to write the events to, one JSON object a line
+    #[arg(long, value_name = "RUN.jsonl")]
+    pub out: Option<PathBuf>,
+}
+
+impl RaceArguments {
+    /// The arguments of the paper's race.
+    pub fn paper() -> Self {
+        let words = ["derby", "race", "--paper"];
+        match Arguments::try_parse_from(words).map(|arguments| arguments.command) {
+            Ok(Some(Command::Race(arguments))) => arguments,
+            _ => unreachable!("the words above are a race"),
+        }
+    }
+}
+
+/// Arguments of `derby isolate`.
+#[derive(Args, Clone, Debug)]
+pub struct IsolateArguments {
+    /// What enters.
+    #[command(flatten)]
+    pub field: FieldArguments,
+    /// Seeds 0 to K-1, over which the ranking takes the mean
+    #[arg(long, value_name = "K", default_value_t = 5, conflicts_with = "seed")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub seeds: u64,
+    /// One seed alone
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// How to show the ranking
+    #[arg(long, value_enum, default_value_t = ViewName::Auto)]
+    pub view: ViewName,
+}
+
+impl FieldArguments {
+    /// Samples to train on.
+    pub fn samples(&self) -> u64 {
+        self.samples.unwrap_or(if self.paper { paper::SAMPLES } else { 200_000 })
+    }
+}
+
+/// Built-in tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TaskName {
+    /// 16 random bits x to the bits of int(1000 ln x); 10,000 samples that repeat
+    Log,
+    /// The same, with fresh samples for ever
+    LogFresh,
+    /// Random bits to the exclusive or of their halves (see --bits)
+    Xor,
+    /// Two numbers to their exclusive or modulo 3: three classes
+    XorMod,
+    /// A noisy sine
+    Sine,
+    /// Xor to the middle of the samples, then log
+    Drift,
+    /// Log to the middle of the samples, then xor
+    Drift2,
+}
+
+/// Activations of hidden units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs, reason = "documented in derby_core::Activation")]
+pub enum ActivationName {
+    Sigmoid,
+    Tanh,
+    Relu,
+    LeakyRelu,
+    Softplus,
+    Identity,
+}
+
+/// Optimizers with their textbook settings; --rate changes the learning rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs, reason = "documented in derby_core::Optimizer")]
+pub enum OptimizerName {
+    Sgd,
+    Momentum,
+    Nesterov,
+    Adagrad,
+    Adadelta,
+    Rmsprop,
+    Adam,
+    Rprop,
+}
+
+/// Initialisations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs, reason = "documented in derby_core::Init")]
+pub enum InitName {
+    Glorot,
+    He,
+    Uniform,
+    Reference,
+}
+
+/// Mixers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MixerName {
+    /// A weight for each net and output, down the mixture's slope
+    Gradient,
+    /// The paper's gradient mixer, with the reference program's steps
+    Paper,
+    /// The reference program's first heuristic, by ratios of cost and error
+    Ratio,
+    /// The reference program's second heuristic, by the least cost and error
+    Win,
+    /// One weight for each net: softmax of logits that Adam moves
+    Pooled,
+    /// One weight for each net: Hedge
+    Hedge,
+}
+
+/// Referees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RefereeName {
+    /// Nobody leaves
+    None,
+    /// The net that most often holds the smallest weights leaves
+    Paper,
+    /// Nets leave whose weights fade below a twentieth of the best
+    Faded,
+}
+
+/// Ways to show a race.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ViewName {
+    /// Plain
+    Auto,
+    /// Tables of text
+    Plain,
+    /// One JSON object a line
+    Json,
+}
+
+fn parse_bits(text: &str) -> Result<u32, String> {
+    match text {
+        "8" => Ok(8),
+        "16" => Ok(16),
+        "32" => Ok(32),
+        _ => Err("the xor task has 8, 16 or 32 bits".to_owned()),
+    }
+}
+
+fn parse_positive(text: &str) -> Result<f32, String> {
+    let number: f32 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if number > 0.0 && number.is_finite() { Ok(number) } else { Err("must be above 0".to_owned()) }
+}
+
+fn parse_share(text: &str) -> Result<f32, String> {
+    let number: f32 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=1.0).contains(&number) { Ok(number) } else { Err("must be in 0..1".to_owned()) }
+}

@@ -1,0 +1,179 @@
+//! From arguments to a race: the samples, the nets that enter, and the settings.
+
+use derby_core::{
+    Activation, Entry, Init, Mixing, Optimizer, Refereeing, Settings, Shape, Task, paper,
+};
+
+use crate::args::{
+    ActivationName, FieldArguments, InitName, MixerName, OptimizerName, RaceArguments, RefereeName,
+    TaskName,
+};
+use crate::crew::{Isa, Threads};
+use crate::nets::{Listed, NetList};
+use crate::source::Source;
+
+/// Batches that a net runs alone on a host: enough to pay for the threads' meeting, few enough
+/// that the record stays in the cache.
+const STRETCH: usize = 100;
+
+/// A race that could be run.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// Where samples come from.
+    pub source: Source,
+    /// The nets.
+    pub entries: Vec<Entry>,
+    /// How they race.
+    pub settings: Settings,
+    /// Samples to train on.
+    pub samples: u64,
+}
+
+impl Field {
+    /// The race that `arguments` describe, with `seed` for its samples and first weights.
+    pub fn of_race(arguments: &RaceArguments, seed: u64) -> Self {
+        let mut field = Self::new(&arguments.field, seed);
+        let settings = &mut field.settings;
+        if let Some(check) = arguments.check {
+            settings.check = check;
+        }
+        settings.held_back = arguments.held_back as usize;
+        if let Some(mixer) = arguments.mixer {
+            settings.mixing = match mixer {
+                MixerName::Gradient => Mixing::GRADIENT,
+                MixerName::Paper => paper::SETTINGS.mixing,
+                MixerName::Ratio => Mixing::RATIO,
+                MixerName::Win => Mixing::WIN,
+                MixerName::Pooled => Mixing::POOLED,
+                MixerName::Hedge => Mixing::HEDGE,
+            };
+        }
+        if let Some(referee) = arguments.referee {
+            settings.refereeing = match referee {
+                RefereeName::None => Refereeing::None,
+                RefereeName::Paper => Refereeing::Paper,
+                RefereeName::Faded => Refereeing::Faded,
+            };
+        }
+        field
+    }
+
+    /// The same nets on the same stream, with nobody to leave.
+    pub fn of_isolation(arguments: &FieldArguments, seed: u64) -> Self {
+        let mut field = Self::new(arguments, seed);
+        field.settings.refereeing = Refereeing::None;
+        field
+    }
+
+    fn new(arguments: &FieldArguments, seed: u64) -> Self {
+        let samples = arguments.samples();
+        let task = match arguments.task {
+            None | Some(TaskName::Log) => Task::PAPER,
+            Some(TaskName::LogFresh) => Task::Log { pool: 0 },
+            Some(TaskName::Xor) => Task::Xor { bits: arguments.bits },
+            Some(TaskName::XorMod) => Task::XorMod,
+            Some(TaskName::Sine) => Task::Sine,
+            Some(TaskName::Drift) => Task::Drift { log_first: false, at: samples / 2 },
+            Some(TaskName::Drift2) => Task::Drift { log_first: true, at: samples / 2 },
+        };
+        let source = Source { task, seed };
+        let mut settings = if arguments.paper {
+            paper::SETTINGS
+        } else {
+            let check = u32::try_from(samples / 16).unwrap_or(u32::MAX).max(1);
+            Settings { check, ..Settings::NEW }
+        };
+        settings.stretch = STRETCH;
+        if let Some(batch) = arguments.batch {
+            settings.batch = batch as usize;
+        }
+        let entries = listed(arguments)
+            .iter()
+            .map(|net| {
+                let shape = Shape::new(source.inputs(), net.hidden, net.layers, source.outputs());
+                entry(arguments, &source, shape, net.seed.unwrap_or(seed))
+            })
+            .collect();
+        Self { source, entries, settings, samples }
+    }
+}
+
+/// The nets that the arguments list, or the paper's where they list none.
+fn listed(arguments: &FieldArguments) -> Vec<Listed> {
+    match &arguments.nets {
+        Some(NetList(nets)) => nets.clone(),
+        None => paper::HIDDEN
+            .iter()
+            .flat_map(|&hidden| paper::LAYERS.map(|layers| Listed { hidden, layers, seed: None }))
+            .collect(),
+    }
+}
+
+/// A net of this shape as the arguments want it.
+fn entry(arguments: &FieldArguments, source: &Source, shape: Shape, seed: u64) -> Entry {
+    let mut entry =
+        if arguments.paper { paper::entry(shape, seed) } else { Entry::new(shape, seed) };
+    let (output, loss) = source.output();
+    entry = entry.output(output, loss);
+    if let Some(activation) = arguments.activation {
+        entry = entry.activation(match activation {
+            ActivationName::Sigmoid => Activation::Sigmoid,
+            ActivationName::Tanh => Activation::Tanh,
+            ActivationName::Relu => Activation::Relu,
+            ActivationName::LeakyRelu => Activation::LeakyRelu,
+            ActivationName::Softplus => Activation::Softplus,
+            ActivationName::Identity => Activation::Identity,
+        });
+    }
+    if let Some(init) = arguments.init {
+        entry = entry.init(match init {
+            InitName::Glorot => Init::Glorot { gain: entry.activation.gain() },
+            InitName::He => Init::He,
+            InitName::Uniform => Init::Uniform { bound: 0.5 },
+            InitName::Reference => Init::Reference,
+        });
+    }
+    if let Some(name) = arguments.optimizer {
+        entry = entry.optimizer(optimizer(name));
+    }
+    if let Some(rate) = arguments.rate {
+        let hidden = entry.hidden_optimizer.with_rate(rate);
+        entry = entry.optimizers(entry.optimizer.with_rate(rate), hidden);
+    }
+    entry.decay = arguments.decay.unwrap_or(entry.decay);
+    entry
+}
+
+/// The optimizer of this name with its textbook settings.
+fn optimizer(name: OptimizerName) -> Optimizer {
+    match name {
+        OptimizerName::Sgd => Optimizer::Sgd { rate: 0.1 },
+        OptimizerName::Momentum => {
+            Optimizer::Momentum { rate: 0.1, momentum: 0.9, nesterov: false }
+        }
+        OptimizerName::Nesterov => Optimizer::Momentum { rate: 0.1, momentum: 0.9, nesterov: true },
+        OptimizerName::Adagrad => Optimizer::Adagrad { rate: 0.05, eps: 1e-10 },
+        OptimizerName::Adadelta => Optimizer::Adadelta { rate: 1.0, rho: 0.9, eps: 1e-6 },
+        OptimizerName::Rmsprop => Optimizer::RMSPROP,
+        OptimizerName::Adam => Optimizer::ADAM,
+        OptimizerName::Rprop => {
+            Optimizer::Rprop { rate: 0.01, shrink: 0.5, grow: 1.2, least: 1e-6, most: 50.0 }
+        }
+    }
+}
+
+/// The threads that the arguments ask for.
+pub fn crew(arguments: &FieldArguments) -> Threads {
+    Threads::new(threads(arguments), isa(arguments))
+}
+
+/// How many threads the arguments ask for.
+pub fn threads(arguments: &FieldArguments) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    arguments.threads.map_or_else(cores, usize::from)
+}
+
+/// The instruction set that the arguments ask for.
+pub fn isa(arguments: &FieldArguments) -> Isa {
+    arguments.isa.unwrap_or_else(Isa::widest)
+}

@@ -1,0 +1,15 @@
+//! The host's side of Derby: races on all cores, their views, and the command `derby`.
+//!
+//! The race itself is [`derby_core`]'s; what stands here feeds it samples ([`source`]), runs it
+//! on threads and vector registers ([`crew`]), tests the nets on samples held out ([`score`])
+//! and shows what happens ([`view`]).
+
+pub mod args;
+pub mod crew;
+pub mod field;
+pub mod isolate;
+pub mod nets;
+pub mod run;
+pub mod score;
+pub mod source;
+pub mod view;

@@ -1,0 +1,36 @@
+//! The command `derby`. Exit codes: 0 done, 2 wrong arguments, 1 anything else.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use derby::args::{Arguments, Command, RaceArguments};
+
+fn main() -> ExitCode {
+    let command = match Arguments::try_parse() {
+        Ok(arguments) => arguments.command,
+        Err(error) => {
+            // Help and version are asked for and no mistake.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    let done = match command.unwrap_or_else(|| Command::Race(RaceArguments::paper())) {
+        Command::Race(arguments) => derby::run::command(&arguments),
+        Command::Isolate(arguments) => derby::isolate::command(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("derby: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether a reader such as `head` has seen enough.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,164 @@
+//! Running races: samples in, events to the views, a ranking in the end.
+
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use derby_core::{Book, Entry, Event, Plan, Race};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::args::{RaceArguments, ViewName};
+use crate::crew::Threads;
+use crate::field::{self, Field};
+use crate::score::{Examiner, Score};
+use crate::source::Samples;
+use crate::view::json::Json;
+use crate::view::plain::Plain;
+use crate::view::{self, View};
+
+/// Samples that are made at once.
+const CHUNK: u64 = 10_000;
+
+/// How a race ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The nets, best first.
+    pub ranking: Vec<Ranked>,
+    /// FNV-1a of all nets' parameters.
+    pub hash: u32,
+    /// Samples trained on.
+    pub samples: u64,
+    /// Time taken.
+    pub seconds: f64,
+    /// Test of the mixture of the nets left.
+    pub held_out: Score,
+}
+
+/// A net's place.
+#[derive(Clone, Copy, Debug)]
+pub struct Ranked {
+    /// Its place among the entries.
+    pub net: usize,
+    /// What it is.
+    pub entry: Entry,
+    /// Samples at which it left.
+    pub left: Option<u64>,
+    /// Its test, with the weights that it had in the end or when it left.
+    pub score: Score,
+}
+
+/// `derby race`.
+///
+/// # Errors
+/// What cannot be read, written or set up.
+pub fn command(arguments: &RaceArguments) -> Result<()> {
+    let out = match &arguments.out {
+        Some(path) => {
+            let file = File::create(path).with_context(|| format!("--out {}", path.display()))?;
+            Some(BufWriter::new(file))
+        }
+        None => None,
+    };
+    let stdout = io::stdout().lock();
+    let mut views: Vec<Box<dyn View>> = vec![match arguments.view {
+        ViewName::Json => Box::new(Json::new(stdout)),
+        ViewName::Auto | ViewName::Plain => Box::new(Plain::new(stdout)),
+    }];
+    views.extend(out.map(|file| Box::new(Json::new(file)) as Box<dyn View>));
+    let mut crew = field::crew(&arguments.field);
+    let Some(seeds) = arguments.seeds else {
+        let field = Field::of_race(arguments, arguments.seed);
+        race(&field, &mut crew, field::isa(&arguments.field), &mut views)?;
+        return Ok(());
+    };
+    let mut winners = Vec::new();
+    for seed in 0..seeds {
+        let field = Field::of_race(arguments, seed);
+        views.iter_mut().try_for_each(|view| view.seed(seed))?;
+        let outcome = race(&field, &mut crew, field::isa(&arguments.field), &mut views)?;
+        winners.push((seed, outcome.ranking));
+    }
+    if arguments.view != ViewName::Json {
+        view::plain::winners(&mut io::stdout().lock(), &winners)?;
+    }
+    Ok(())
+}
+
+/// Runs one race and tells `views` what happens.
+///
+/// # Errors
+/// When the race cannot be set up, or a view cannot be written.
+pub fn race(
+    field: &Field,
+    crew: &mut Threads,
+    isa: crate::crew::Isa,
+    views: &mut [Box<dyn View + '_>],
+) -> Result<Outcome> {
+    let started = Instant::now();
+    let mut memory = vec![0.0; Plan::of(&field.entries, &field.settings).total()];
+    let mut books = vec![Book::NEW; field.entries.len()];
+    let mut race = Race::new(&field.entries, field.settings, &mut memory, &mut books)?;
+
+    let progress = progress(field.samples);
+    let mut left = vec![None; field.entries.len()];
+    let mut failed = Ok(());
+    let mut sink = |event: Event<&[f32]>| {
+        if let Event::Left { net, samples, .. } = event {
+            left[net] = Some(samples);
+        }
+        for view in views.iter_mut() {
+            // The bar steps aside while lines are written.
+            let told = progress.suspend(|| view.event(field, &event));
+            if failed.is_ok() {
+                failed = told;
+            }
+        }
+    };
+    race.start(&mut sink);
+    let mut samples = Samples::default();
+    let mut at = 0;
+    while at < field.samples {
+        let count = CHUNK.min(field.samples - at);
+        field.source.fill(at, count as usize, &mut samples);
+        race.stretch_by(&samples.inputs, &samples.targets, crew, &mut sink)
+            .with_context(|| format!("in the samples from {at} on"))?;
+        at += count;
+        progress.set_position(at);
+    }
+    race.finish(&mut sink);
+    progress.finish_and_clear();
+    failed?;
+    let seconds = started.elapsed().as_secs_f64();
+
+    let examiner = Examiner::new(&field.source, isa);
+    let scores: Vec<_> = field
+        .entries
+        .iter()
+        .zip(race.parameters())
+        .map(|(entry, parameters)| examiner.score(entry, parameters))
+        .collect();
+    let order = view::ranking(&race.standings().collect::<Vec<_>>(), &left);
+    let held_out = scores[race.winner()];
+    let ranking = order
+        .into_iter()
+        .map(|net| Ranked { net, entry: field.entries[net], left: left[net], score: scores[net] })
+        .collect();
+    let outcome =
+        Outcome { ranking, hash: race.hash(), samples: race.samples(), seconds, held_out };
+    for view in views.iter_mut() {
+        view.outcome(field, &outcome)?;
+    }
+    Ok(outcome)
+}
+
+/// A bar on a terminal, and nothing in a pipe.
+pub fn progress(samples: u64) -> ProgressBar {
+    let bar = ProgressBar::new(samples);
+    let template = "{bar:30} {human_pos}/{human_len} samples, {per_sec}, {eta} to go";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

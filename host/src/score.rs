@@ -1,0 +1,122 @@
+//! How good a net is on samples that it has not learned from.
+
+use derby_core::{Activation, Entry};
+use pulp::NullaryFnOnce;
+
+use crate::crew::Isa;
+use crate::source::{Samples, Source};
+
+/// A net's test.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Score {
+    /// Mean loss, in the net's own loss function.
+    pub loss: f64,
+    /// Share of the bits, or of the classes, that are right; `None` for regression.
+    pub accuracy: Option<f64>,
+    /// For tasks on bits: bits right of all those of a few fresh samples, as the paper counts.
+    pub bits: Option<Bits>,
+}
+
+/// Bits right of how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bits {
+    /// Right.
+    pub right: u32,
+    /// Of these.
+    pub of: u32,
+}
+
+/// The samples for a source's tests, collected once.
+#[derive(Clone, Debug)]
+pub struct Examiner {
+    held_out: Samples,
+    counted: Option<Samples>,
+    isa: Isa,
+}
+
+/// Samples that go through a net at once.
+const BATCH: usize = 500;
+
+impl Examiner {
+    /// An examiner for nets that raced on `source`.
+    pub fn new(source: &Source, isa: Isa) -> Self {
+        let counted = source.task.has_bits().then(|| source.counted());
+        Self { held_out: source.held_out(), counted, isa }
+    }
+
+    /// Tests a net.
+    pub fn score(&self, entry: &Entry, parameters: &[f32]) -> Score {
+        let outputs = entry.shape.outputs;
+        let answers = self.answers(entry, parameters, &self.held_out.inputs);
+        let pairs =
+            || answers.chunks_exact(outputs).zip(self.held_out.targets.chunks_exact(outputs));
+        let samples = pairs().len().max(1) as f64;
+        let sum: f64 = pairs().map(|(a, y)| f64::from(entry.loss.of(entry.output, a, y))).sum();
+        let accuracy = if self.counted.is_some() {
+            let bits = count_bits(&answers, &self.held_out.targets);
+            Some(f64::from(bits.right) / f64::from(bits.of.max(1)))
+        } else if entry.output == Activation::Softmax {
+            let right = pairs().filter(|(a, y)| largest(a) == largest(y)).count();
+            Some(right as f64 / samples)
+        } else {
+            None
+        };
+        let bits = self.counted.as_ref().map(|counted| {
+            count_bits(&self.answers(entry, parameters, &counted.inputs), &counted.targets)
+        });
+        Score { loss: sum / samples, accuracy, bits }
+    }
+
+    fn answers(&self, entry: &Entry, parameters: &[f32], inputs: &[f32]) -> Vec<f32> {
+        let samples = inputs.len() / entry.shape.inputs;
+        let mut outputs = vec![0.0; samples * entry.shape.outputs];
+        let mut scratch = vec![0.0; BATCH * entry.scratch()];
+        let batches = inputs.chunks(BATCH * entry.shape.inputs);
+        for (inputs, outputs) in batches.zip(outputs.chunks_mut(BATCH * entry.shape.outputs)) {
+            let scratch = &mut scratch;
+            self.isa.run(Predict { entry, parameters, inputs, outputs, scratch });
+        }
+        outputs
+    }
+}
+
+struct Predict<'p> {
+    entry: &'p Entry,
+    parameters: &'p [f32],
+    inputs: &'p [f32],
+    outputs: &'p mut [f32],
+    scratch: &'p mut [f32],
+}
+
+impl NullaryFnOnce for Predict<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.entry.predict(self.parameters, self.inputs, self.outputs, self.scratch);
+    }
+}
+
+/// The paper's count: an output below 0.4 reads 0, above 0.6 reads 1, and else is wrong.
+fn count_bits(answers: &[f32], targets: &[f32]) -> Bits {
+    let right = |(a, y): &(&f32, &f32)| (**a < 0.4 && **y == 0.0) || (**a > 0.6 && **y == 1.0);
+    let count = answers.iter().zip(targets).filter(right).count();
+    Bits { right: count as u32, of: targets.len() as u32 }
+}
+
+/// The place of the largest number.
+fn largest(numbers: &[f32]) -> usize {
+    let places = numbers.iter().enumerate();
+    places.max_by(|(_, a), (_, b)| a.total_cmp(b)).map_or(0, |(place, _)| place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bit_between_the_bounds_is_wrong() {
+        let bits = count_bits(&[0.1, 0.39, 0.5, 0.61, 0.9, 0.9], &[0.0, 0.0, 0.0, 1.0, 1.0, 0.0]);
+        assert_eq!(bits, Bits { right: 4, of: 6 });
+    }
+}

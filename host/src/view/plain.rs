@@ -1,0 +1,194 @@
+//! The race as text: the paper's table of weights at each check, who left and why, the ranking.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use anyhow::Result;
+use derby_core::{Entry, Event, Reason};
+
+use super::View;
+use crate::field::Field;
+use crate::run::{Outcome, Ranked};
+use crate::score::Bits;
+
+/// Writes tables.
+#[derive(Debug)]
+pub struct Plain<W> {
+    out: W,
+}
+
+impl<W: Write> Plain<W> {
+    /// Writes to `out`.
+    pub fn new(out: W) -> Self {
+        Self { out }
+    }
+
+    /// The paper's Figure 3: a line for each net, its weights by output, two digits each.
+    fn weights(&mut self, field: &Field, weights: &[f32]) -> Result<()> {
+        let several_seeds = has_several_seeds(&field.entries);
+        for (entry, row) in field.entries.iter().zip(weights.chunks_exact(field.source.outputs())) {
+            let row: Vec<_> = row.iter().map(|&weight| two_digits(weight)).collect();
+            writeln!(self.out, "{}: [{}]", label(entry, several_seeds), row.join(" "))?;
+        }
+        Ok(())
+    }
+}
+
+/// A net's name in a table.
+pub fn label(entry: &Entry, with_seed: bool) -> String {
+    let shape = entry.shape;
+    if with_seed { format!("{shape}@{}", entry.seed) } else { shape.to_string() }
+}
+
+/// Whether nets of several seeds race, so that a net's name needs its seed.
+pub fn has_several_seeds(entries: &[Entry]) -> bool {
+    entries.windows(2).any(|pair| matches!(pair, [a, b] if a.seed != b.seed))
+}
+
+/// A number with two significant digits.
+fn two_digits(number: f32) -> String {
+    if number == 0.0 {
+        return "0".to_owned();
+    }
+    let places = 1 - number.abs().log10().floor() as i32;
+    let number = format!("{number:.*}", places.clamp(0, 9) as usize);
+    if number.contains('.') {
+        number.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        number
+    }
+}
+
+fn why(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Diverged => "its loss is no longer a finite number",
+        Reason::SmallestWeights => "it held the smallest weights in more than half of the batches",
+        Reason::Seventh => "it held the smallest weights most often, and at a 7th check one leaves",
+        Reason::Faded => "its weights faded below a twentieth of the best",
+        _ => "the referee decided so",
+    }
+}
+
+/// Bits right, as a number of those counted and as a share of the domain.
+fn bits(bits: Bits) -> String {
+    format!("{} of {}", bits.right, bits.of)
+}
+
+impl<W: Write> View for Plain<W> {
+    fn seed(&mut self, seed: u64) -> Result<()> {
+        writeln!(self.out, "\nSeed {seed}")?;
+        Ok(())
+    }
+
+    fn event(&mut self, field: &Field, event: &Event<&[f32]>) -> Result<()> {
+        match event {
+            Event::Started { nets, .. } => writeln!(
+                self.out,
+                "{nets} nets, {} inputs, {} outputs, {} samples, seed {}",
+                field.source.inputs(),
+                field.source.outputs(),
+                field.samples,
+                field.source.seed
+            )?,
+            Event::Stretch { samples, loss, weights, .. } => {
+                writeln!(self.out, "\nAfter {samples} samples; loss of the mixture {loss:.4}")?;
+                self.weights(field, weights)?;
+            }
+            Event::Left { net, samples, reason, .. } => {
+                let entry = &field.entries[*net];
+                let label = label(entry, has_several_seeds(&field.entries));
+                writeln!(self.out, "{label} leaves after {samples} samples: {}", why(*reason))?;
+            }
+            Event::Finished { samples, weights, .. } => {
+                writeln!(self.out, "\nIn the end, after {samples} samples")?;
+                self.weights(field, weights)?;
+            }
+            _ => {}
+        }
+        self.out.flush()?;
+        Ok(())
+    }
+
+    fn outcome(&mut self, field: &Field, outcome: &Outcome) -> Result<()> {
+        let several_seeds = has_several_seeds(&field.entries);
+        let has_bits = outcome.held_out.bits.is_some();
+        let accuracy = if has_bits { "bits, all" } else { "accuracy" };
+        writeln!(self.out, "\nRanking; loss and accuracy on samples held out")?;
+        writeln!(
+            self.out,
+            "{:>5}  {:<12} {:>10} {:>9} {:>10}{}  {}",
+            "place",
+            "net",
+            "parameters",
+            "loss",
+            accuracy,
+            if has_bits { "  bits, 8 fresh" } else { "" },
+            "left after"
+        )?;
+        for (place, ranked) in outcome.ranking.iter().enumerate() {
+            let Ranked { entry, left, score, .. } = ranked;
+            let accuracy =
+                score.accuracy.map_or("-".to_owned(), |share| format!("{:.1} %", 100.0 * share));
+            writeln!(
+                self.out,
+                "{:>5}  {:<12} {:>10} {:>9.4} {:>10}{}  {}",
+                place + 1,
+                label(entry, several_seeds),
+                entry.shape.parameters(),
+                score.loss,
+                accuracy,
+                score.bits.map_or(String::new(), |counted| format!("{:>15}", bits(counted))),
+                left.map_or("-".to_owned(), |samples| samples.to_string()),
+            )?;
+        }
+        if let Some(winner) = outcome.ranking.first() {
+            let label = label(&winner.entry, several_seeds);
+            writeln!(
+                self.out,
+                "\nWinner {label}; hash of all weights {:08x}; {:.1} s, {:.0} samples/s",
+                outcome.hash,
+                outcome.seconds,
+                outcome.samples as f64 / outcome.seconds
+            )?;
+        }
+        self.out.flush()?;
+        Ok(())
+    }
+}
+
+/// Who won how often over several seeds.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn winners(out: &mut impl Write, races: &[(u64, Vec<Ranked>)]) -> Result<()> {
+    writeln!(out, "\nWinners of {} seeds", races.len())?;
+    let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for (seed, ranking) in races {
+        let names: Vec<_> = ranking.iter().take(2).map(|r| r.entry.shape.to_string()).collect();
+        writeln!(out, "seed {seed}: {}", names.join(", then "))?;
+        for (place, name) in names.into_iter().enumerate() {
+            let count = counts.entry(name).or_default();
+            if place == 0 { count.0 += 1 } else { count.1 += 1 }
+        }
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    for (name, (first, second)) in counts {
+        writeln!(out, "{name}: first {first} times, second {second} times")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_significant_digits() {
+        let cases = [(0.0, "0"), (0.98, "0.98"), (0.000_98, "0.00098"), (0.1, "0.1"), (1.0, "1")];
+        for (number, text) in cases {
+            assert_eq!(two_digits(number), text);
+        }
+        assert_eq!(two_digits(0.055_55), "0.056");
+    }
+}
