@@ -56,14 +56,25 @@ pub enum Event<F> {
         /// `[output]`: the weights that it held.
         weights: F,
     },
+    /// Part of a net's parameters at the end of the race; all nets' parameters come, in order.
+    Trained {
+        /// Its place.
+        net: usize,
+        /// How many of its parameters came before.
+        from: usize,
+        /// The next of its parameters, laid out as in [`crate::Entry::place`].
+        parameters: F,
+    },
     /// The race is over.
     Finished {
         /// Samples since the start.
         samples: u64,
-        /// The net to ship.
-        winner: usize,
+        /// The racing net with the most trust.
+        leader: usize,
         /// FNV-1a of all nets' parameters; see [`crate::Race::hash`].
         hash: u32,
+        /// `[net]`: the mean trust in each over the last stretch that it ran.
+        standings: F,
         /// `[net][output]`: the mixing weights.
         weights: F,
     },
@@ -81,9 +92,16 @@ impl<F> Event<F> {
             Self::Left { net, samples, reason, weights } => {
                 Event::Left { net, samples, reason, weights: f(weights) }
             }
-            Self::Finished { samples, winner, hash, weights } => {
-                Event::Finished { samples, winner, hash, weights: f(weights) }
+            Self::Trained { net, from, parameters } => {
+                Event::Trained { net, from, parameters: f(parameters) }
             }
+            Self::Finished { samples, leader, hash, standings, weights } => Event::Finished {
+                samples,
+                leader,
+                hash,
+                standings: f(standings),
+                weights: f(weights),
+            },
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The weights a net starts from.
 
 use crate::shape::Layer;
-use crate::{Shape, math, rng::Stream};
+use crate::{Shape, kernel, math, rng::Stream};
 
 /// How initial weights are drawn; all draws are uniform in `-bound..bound`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,10 +26,11 @@ pub enum Init {
 }
 
 impl Init {
-    /// Draws the parameters of a net from the stream of `seed` and its shape, in the order in
-    /// which they lie in memory, so that a net's start depends on no other net.
+    /// Draws the parameters of a net from the stream of `seed` and its shape: layer by layer,
+    /// input by input with the bias last, output by output. Neither other nets nor the layout in
+    /// memory have a part in it.
     pub(crate) fn draw(self, shape: Shape, seed: u64, mut parameters: &mut [f32]) {
-        // Sizes beyond 2^20 do not fit any memory, so the fields cannot meet.
+        // Sizes that fit a memory leave the fields apart.
         let purpose = (shape.inputs as u64) << 48
             ^ (shape.hidden as u64) << 32
             ^ (shape.layers as u64) << 20
@@ -40,10 +41,14 @@ impl Init {
                 return;
             };
             let (weight, bias) = self.bounds(layer);
-            let is_bias = crate::kernel::biases(layer);
-            for (parameter, is_bias) in own.iter_mut().zip(is_bias) {
-                let bound = if is_bias { bias } else { weight };
-                *parameter = stream.symmetric(bound);
+            for input in 0..=layer.fan_in {
+                let bound = if input < layer.fan_in { weight } else { bias };
+                for output in 0..layer.fan_out {
+                    let place = kernel::place(layer, input, output);
+                    if let Some(slot) = place.and_then(|place| own.get_mut(place)) {
+                        *slot = stream.symmetric(bound);
+                    }
+                }
             }
             parameters = rest;
         }

@@ -66,14 +66,6 @@ fn panels(fan_out: usize) -> impl Iterator<Item = (usize, usize)> {
     })
 }
 
-/// For each parameter of a layer in memory order: whether it is a bias.
-pub(crate) fn biases(layer: Layer) -> impl Iterator<Item = bool> {
-    panels(layer.fan_out).flat_map(move |(_, width)| {
-        let weights = layer.fan_in.saturating_mul(width);
-        (0..weights.saturating_add(width)).map(move |place| place >= weights)
-    })
-}
-
 /// The place in memory of the weight from `input` to `output`, counted within the layer;
 /// `input == fan_in` is the bias. `None` when there is no such weight.
 pub(crate) fn place(layer: Layer, input: usize, output: usize) -> Option<usize> {
@@ -457,7 +449,6 @@ mod tests {
             for output in 0..29 {
                 let place = place(layer, input, output).unwrap();
                 assert!(!core::mem::replace(&mut seen[place], true));
-                assert_eq!(biases(layer).nth(place), Some(input == 3));
             }
         }
         assert_eq!(place(layer, 4, 0), None);

@@ -9,6 +9,8 @@
 //! the weights and [`Mixer::rebalance`] makes each output's sum 1; between the two a referee may
 //! look at them, as the paper's does.
 
+#[cfg(test)]
+mod golden;
 mod gradient;
 mod heuristic;
 mod pooled;

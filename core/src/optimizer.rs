@@ -126,7 +126,7 @@ impl Optimizer {
                     *w -= rate * d;
                 }
             }
-            Self::RmsProp { rate, decay, momentum, eps } if momentum == 0.0 => {
+            Self::RmsProp { rate, decay, momentum: 0.0, eps } => {
                 for ((w, g), s) in one.zip(first) {
                     *s = decay * *s + (1.0 - decay) * (g * g);
                     *w -= rate * (g / (math::sqrt(*s) + eps));

@@ -405,12 +405,23 @@ impl<'a> Race<'a> {
         usize::try_from(batches).unwrap_or(usize::MAX)
     }
 
-    /// Tells the end: the winner and the hash.
-    pub fn finish(&self, sink: &mut Sink<'_>) {
+    /// Tells the end: what the nets have learned, who leads, and the hash.
+    pub fn finish(&mut self, sink: &mut Sink<'_>) {
+        for (slot, book) in self.losses.iter_mut().zip(self.books.iter()) {
+            *slot = book.standing();
+        }
+        // No part is longer than an event's weights, so one buffer fits all events.
+        let part = self.mixer.weights().len().max(1);
+        for (net, parameters) in self.parameters().enumerate() {
+            for (at, parameters) in parameters.chunks(part).enumerate() {
+                sink(Event::Trained { net, from: at.saturating_mul(part), parameters });
+            }
+        }
         sink(Event::Finished {
             samples: self.samples,
-            winner: self.winner(),
+            leader: self.leader(),
             hash: self.hash(),
+            standings: self.losses,
             weights: self.mixer.weights(),
         });
     }
@@ -418,16 +429,11 @@ impl<'a> Race<'a> {
     /// The racing net with the most trust over the last stretch, the first where several have
     /// the same. One batch's weights say little: between two nets the paper's mixer swings from
     /// nearly 0 to nearly 1.
-    pub fn winner(&self) -> usize {
+    pub fn leader(&self) -> usize {
         let standing = |net| self.books.get(net).map_or(0.0, Book::standing);
         racing(self.books)
             .reduce(|best, net| if standing(net) > standing(best) { net } else { best })
             .unwrap_or(0)
-    }
-
-    /// The mean trust in each net over the last stretch that it ran, in the order of the entries.
-    pub fn standings(&self) -> impl Iterator<Item = f32> {
-        self.books.iter().map(Book::standing)
     }
 
     /// Whether the referee will let nobody leave any more.

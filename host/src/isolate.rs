@@ -8,7 +8,8 @@ use serde_json::json;
 
 use crate::args::{IsolateArguments, ViewName};
 use crate::field::{self, Field};
-use crate::run::{self, Ranked};
+use crate::record::Ranked;
+use crate::run;
 use crate::view::{json, plain};
 
 /// `derby isolate`.
@@ -32,7 +33,10 @@ pub fn command(arguments: &IsolateArguments) -> Result<()> {
     let mut means: Vec<Mean> = (0..runs.first().map_or(0, Vec::len))
         .map(|net| Mean::of(&runs.iter().map(|run| run[net]).collect::<Vec<_>>()))
         .collect();
-    means.sort_by(|a, b| a.loss.0.total_cmp(&b.loss.0));
+    means.sort_by(|a, b| {
+        let share = |mean: &Mean| mean.accuracy.unwrap_or(0.0);
+        share(b).total_cmp(&share(a)).then(a.loss.0.total_cmp(&b.loss.0))
+    });
 
     let out = &mut io::stdout().lock();
     if arguments.view == ViewName::Json {

@@ -9,6 +9,7 @@ pub mod crew;
 pub mod field;
 pub mod isolate;
 pub mod nets;
+pub mod record;
 pub mod run;
 pub mod score;
 pub mod source;

@@ -5,13 +5,14 @@ use std::io::{self, BufWriter};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use derby_core::{Book, Entry, Event, Plan, Race};
+use derby_core::{Book, Event, Plan, Race};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::{RaceArguments, ViewName};
 use crate::crew::Threads;
 use crate::field::{self, Field};
-use crate::score::{Examiner, Score};
+use crate::record::{Finish, Ranked, Record};
+use crate::score::Examiner;
 use crate::source::Samples;
 use crate::view::json::Json;
 use crate::view::plain::Plain;
@@ -23,29 +24,12 @@ const CHUNK: u64 = 10_000;
 /// How a race ended.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// The nets, best first.
+    /// The nets, the winner first.
     pub ranking: Vec<Ranked>,
-    /// FNV-1a of all nets' parameters.
-    pub hash: u32,
-    /// Samples trained on.
-    pub samples: u64,
+    /// What the race told in the end.
+    pub finish: Finish,
     /// Time taken.
     pub seconds: f64,
-    /// Test of the mixture of the nets left.
-    pub held_out: Score,
-}
-
-/// A net's place.
-#[derive(Clone, Copy, Debug)]
-pub struct Ranked {
-    /// Its place among the entries.
-    pub net: usize,
-    /// What it is.
-    pub entry: Entry,
-    /// Samples at which it left.
-    pub left: Option<u64>,
-    /// Its test, with the weights that it had in the end or when it left.
-    pub score: Score,
 }
 
 /// `derby race`.
@@ -101,18 +85,15 @@ pub fn race(
     let mut race = Race::new(&field.entries, field.settings, &mut memory, &mut books)?;
 
     let progress = progress(field.samples);
-    let mut left = vec![None; field.entries.len()];
+    let mut record = Record::new(field.entries.len());
     let mut failed = Ok(());
     let mut sink = |event: Event<&[f32]>| {
-        if let Event::Left { net, samples, .. } = event {
-            left[net] = Some(samples);
-        }
-        for view in views.iter_mut() {
-            // The bar steps aside while lines are written.
-            let told = progress.suspend(|| view.event(field, &event));
-            if failed.is_ok() {
-                failed = told;
-            }
+        record.add(&event);
+        // The bar steps aside while lines are written.
+        let told =
+            progress.suspend(|| views.iter_mut().try_for_each(|view| view.event(field, &event)));
+        if failed.is_ok() {
+            failed = told;
         }
     };
     race.start(&mut sink);
@@ -130,26 +111,21 @@ pub fn race(
     progress.finish_and_clear();
     failed?;
     let seconds = started.elapsed().as_secs_f64();
-
     let examiner = Examiner::new(&field.source, isa);
-    let scores: Vec<_> = field
-        .entries
-        .iter()
-        .zip(race.parameters())
-        .map(|(entry, parameters)| examiner.score(entry, parameters))
-        .collect();
-    let order = view::ranking(&race.standings().collect::<Vec<_>>(), &left);
-    let held_out = scores[race.winner()];
-    let ranking = order
-        .into_iter()
-        .map(|net| Ranked { net, entry: field.entries[net], left: left[net], score: scores[net] })
-        .collect();
-    let outcome =
-        Outcome { ranking, hash: race.hash(), samples: race.samples(), seconds, held_out };
-    for view in views.iter_mut() {
-        view.outcome(field, &outcome)?;
-    }
+    let outcome = Outcome::of(field, &record, &examiner, seconds)?;
+    views.iter_mut().try_for_each(|view| view.outcome(field, &outcome))?;
     Ok(outcome)
+}
+
+impl Outcome {
+    /// The outcome that a record amounts to.
+    ///
+    /// # Errors
+    /// When the race was cut off before its end.
+    pub fn of(field: &Field, record: &Record, examiner: &Examiner, seconds: f64) -> Result<Self> {
+        let finish = record.finish.clone().context("the race was cut off before its end")?;
+        Ok(Self { ranking: record.ranking(&field.entries, examiner), finish, seconds })
+    }
 }
 
 /// A bar on a terminal, and nothing in a pipe.

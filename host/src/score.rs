@@ -1,5 +1,7 @@
 //! How good a net is on samples that it has not learned from.
 
+use std::cmp::Ordering;
+
 use derby_core::{Activation, Entry};
 use pulp::NullaryFnOnce;
 
@@ -15,6 +17,15 @@ pub struct Score {
     pub accuracy: Option<f64>,
     /// For tasks on bits: bits right of all those of a few fresh samples, as the paper counts.
     pub bits: Option<Bits>,
+}
+
+impl Score {
+    /// Which is better: more right, and where nothing is counted or as many are right the lower
+    /// loss. A loss that is not a number is the worst.
+    pub fn order(&self, other: &Self) -> Ordering {
+        let share = |score: &Self| score.accuracy.unwrap_or(0.0);
+        share(other).total_cmp(&share(self)).then(self.loss.total_cmp(&other.loss))
+    }
 }
 
 /// Bits right of how many.

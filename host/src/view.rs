@@ -29,24 +29,3 @@ pub trait View {
     /// As above.
     fn outcome(&mut self, field: &Field, outcome: &Outcome) -> Result<()>;
 }
-
-/// The nets best first: those left by trust, then those that left, the last one first.
-pub fn ranking(standings: &[f32], left: &[Option<u64>]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..left.len()).collect();
-    order.sort_by(|&a, &b| {
-        let stayed = |net: usize| left[net].unwrap_or(u64::MAX);
-        stayed(b).cmp(&stayed(a)).then(standings[b].total_cmp(&standings[a]))
-    });
-    order
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn those_left_lead_and_the_first_to_leave_is_last() {
-        let order = ranking(&[0.1, 0.6, 0.3, 0.9], &[Some(100), None, None, Some(200)]);
-        assert_eq!(order, [1, 2, 3, 0]);
-    }
-}

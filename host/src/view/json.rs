@@ -103,14 +103,15 @@ impl<W: Write> View for Json<W> {
                 })
             })
             .collect();
+        let winner = outcome.ranking.first();
         self.line(&json!({
             "event": "finished",
-            "winner": outcome.ranking.first().map(|ranked| name(&ranked.entry)),
+            "winner": winner.map(|ranked| name(&ranked.entry)),
             "ranking": ranking,
-            "hash": format!("{:08x}", outcome.hash),
-            "samples": outcome.samples,
+            "hash": format!("{:08x}", outcome.finish.hash),
+            "samples": outcome.finish.samples,
             "seconds": outcome.seconds,
-            "held_out": score(&outcome.held_out),
+            "held_out": winner.map(|ranked| score(&ranked.score)),
         }))
     }
 }

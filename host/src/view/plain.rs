@@ -8,7 +8,8 @@ use derby_core::{Entry, Event, Reason};
 
 use super::View;
 use crate::field::Field;
-use crate::run::{Outcome, Ranked};
+use crate::record::Ranked;
+use crate::run::Outcome;
 use crate::score::Bits;
 
 /// Writes tables.
@@ -111,19 +112,13 @@ impl<W: Write> View for Plain<W> {
 
     fn outcome(&mut self, field: &Field, outcome: &Outcome) -> Result<()> {
         let several_seeds = has_several_seeds(&field.entries);
-        let has_bits = outcome.held_out.bits.is_some();
+        let has_bits = outcome.ranking.iter().any(|ranked| ranked.score.bits.is_some());
         let accuracy = if has_bits { "bits, all" } else { "accuracy" };
         writeln!(self.out, "\nRanking; loss and accuracy on samples held out")?;
+        let counted = if has_bits { "  bits, 8 fresh" } else { "" };
         writeln!(
             self.out,
-            "{:>5}  {:<12} {:>10} {:>9} {:>10}{}  {}",
-            "place",
-            "net",
-            "parameters",
-            "loss",
-            accuracy,
-            if has_bits { "  bits, 8 fresh" } else { "" },
-            "left after"
+            "place  net          parameters      loss {accuracy:>10}{counted}  left after"
         )?;
         for (place, ranked) in outcome.ranking.iter().enumerate() {
             let Ranked { entry, left, score, .. } = ranked;
@@ -146,9 +141,9 @@ impl<W: Write> View for Plain<W> {
             writeln!(
                 self.out,
                 "\nWinner {label}; hash of all weights {:08x}; {:.1} s, {:.0} samples/s",
-                outcome.hash,
+                outcome.finish.hash,
                 outcome.seconds,
-                outcome.samples as f64 / outcome.seconds
+                outcome.finish.samples as f64 / outcome.seconds
             )?;
         }
         self.out.flush()?;
