@@ -18,6 +18,9 @@ impl Scale {
     /// Leaves numbers as they are.
     pub const NONE: Self = Self { offset: 0.0, factor: 1.0 };
 
+    /// Makes every number 0.
+    pub const CONSTANT: Self = Self { offset: 0.0, factor: 0.0 };
+
     /// Min-max: the least of `values` becomes 0 and the greatest 1.
     pub fn min_max(values: impl Iterator<Item = f32>) -> Self {
         let (mut least, mut most) = (f32::INFINITY, f32::NEG_INFINITY);

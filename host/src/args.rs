@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use derby_core::paper;
-
 use crate::crew::Isa;
+use crate::data::{self, Missing, Ordinal};
 use crate::nets::NetList;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Finds the neural architecture for a task while its data streams in: many small nets race, a
 /// weighted mixer learns which to trust, and nets that lose trust leave.
@@ -17,6 +16,7 @@ use crate::nets::NetList;
 Examples:
   derby race --paper --seeds 10
   derby race --task xor --nets 8..32/8x1..2 --samples 200000
+  derby race wine.csv --target cultivar
   derby isolate --paper")]
 pub struct Arguments {
     /// What to do.
@@ -36,6 +36,9 @@ pub enum Command {
 /// What enters and how it trains; the same for every command that trains.
 #[derive(Args, Clone, Debug)]
 pub struct FieldArguments {
+    /// A table instead of a task.
+    #[command(flatten)]
+    pub data: DataArguments,
     /// The paper's race as published: task log, 18 nets, its optimizers, mixer and referee
     #[arg(long)]
     pub paper: bool,
@@ -66,7 +69,7 @@ pub struct FieldArguments {
     /// Samples in a batch [default: 10]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000), value_name = "B")]
     pub batch: Option<u32>,
-    /// Samples to train on [default: 1600000 with --paper, else 200000]
+    /// Samples to train on [default: 1600000 with --paper, 300 epochs of a table, else 200000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub samples: Option<u64>,
     /// Threads [default: all cores]; the result is the same for any number
@@ -138,10 +141,63 @@ pub struct IsolateArguments {
     pub view: ViewName,
 }
 
-impl FieldArguments {
-    /// Samples to train on.
-    pub fn samples(&self) -> u64 {
-        self.samples.unwrap_or(if self.paper { paper::SAMPLES } else { 200_000 })
+/// A user's table.
+#[derive(Args, Clone, Debug)]
+pub struct DataArguments {
+    /// A table to race on: CSV, also gzipped; - for standard input
+    #[arg(value_name = "DATA.csv", requires = "target", conflicts_with_all = ["paper", "task"])]
+    pub file: Option<PathBuf>,
+    /// Columns to find, by name or by number from 1
+    #[arg(long, value_name = "COL,..", value_delimiter = ',', requires = "file")]
+    pub target: Vec<String>,
+    /// Columns to leave out
+    #[arg(long, value_name = "COL,..", value_delimiter = ',', requires = "file")]
+    pub ignore: Vec<String>,
+    /// Columns that hold numbers, whatever they look like
+    #[arg(long, value_name = "COL,..", value_delimiter = ',', requires = "file")]
+    pub number: Vec<String>,
+    /// Columns that hold categories, whatever they look like
+    #[arg(long, value_name = "COL,..", value_delimiter = ',', requires = "file")]
+    pub category: Vec<String>,
+    /// Columns of categories in order, as COL=small<medium<large
+    #[arg(long, value_name = "COL=A<B<..", requires = "file")]
+    pub ordinal: Vec<Ordinal>,
+    /// What to do with missing cells: refuse, mean or drop
+    #[arg(long, value_name = "POLICY", requires = "file")]
+    pub missing: Option<Missing>,
+    /// Share of the rows to test with
+    #[arg(long, value_name = "SHARE", default_value_t = 0.2, value_parser = parse_held_out)]
+    pub held_out: f64,
+    /// Separator of the cells [default: recognised]
+    #[arg(long, value_name = "CHAR", requires = "file", value_parser = parse_separator)]
+    pub separator: Option<u8>,
+    /// Numbers are written with a decimal comma [default: recognised]
+    #[arg(long, value_name = "YES", requires = "file")]
+    pub decimal_comma: Option<bool>,
+    /// The first line names the columns [default: recognised]
+    #[arg(long, value_name = "YES", requires = "file")]
+    pub header: Option<bool>,
+}
+
+impl DataArguments {
+    /// How to read the table, with `seed` for its split and the order of its samples.
+    pub fn options(&self, seed: u64) -> data::Options {
+        data::Options {
+            format: data::Format {
+                separator: self.separator,
+                decimal_comma: self.decimal_comma,
+                header: self.header,
+            },
+            targets: self.target.clone(),
+            ignore: self.ignore.clone(),
+            numbers: self.number.clone(),
+            categories: self.category.clone(),
+            ordinals: self.ordinal.clone(),
+            missing: self.missing.unwrap_or_default(),
+            held_out: self.held_out,
+            seed,
+            ..data::Options::default()
+        }
     }
 }
 
@@ -256,4 +312,21 @@ fn parse_positive(text: &str) -> Result<f32, String> {
 fn parse_share(text: &str) -> Result<f32, String> {
     let number: f32 = text.parse().map_err(|_| "not a number".to_owned())?;
     if (0.0..=1.0).contains(&number) { Ok(number) } else { Err("must be in 0..1".to_owned()) }
+}
+
+fn parse_held_out(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if number > 0.0 && number < 1.0 {
+        Ok(number)
+    } else {
+        Err("must be between 0 and 1".to_owned())
+    }
+}
+
+fn parse_separator(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"\\t" | b"tab" => Ok(b'\t'),
+        [byte] if byte.is_ascii() => Ok(*byte),
+        _ => Err("one ASCII character, or tab".to_owned()),
+    }
 }

@@ -1,5 +1,8 @@
 //! From arguments to a race: the samples, the nets that enter, and the settings.
 
+use std::sync::Arc;
+
+use anyhow::Result;
 use derby_core::{
     Activation, Entry, Init, Mixing, Optimizer, Refereeing, Settings, Shape, Task, paper,
 };
@@ -9,6 +12,7 @@ use crate::args::{
     TaskName,
 };
 use crate::crew::{Isa, Threads};
+use crate::data::{self, Table};
 use crate::nets::{Listed, NetList};
 use crate::source::Source;
 
@@ -27,12 +31,17 @@ pub struct Field {
     pub settings: Settings,
     /// Samples to train on.
     pub samples: u64,
+    /// Seed of the samples and of first weights that have none of their own.
+    pub seed: u64,
 }
 
 impl Field {
     /// The race that `arguments` describe, with `seed` for its samples and first weights.
-    pub fn of_race(arguments: &RaceArguments, seed: u64) -> Self {
-        let mut field = Self::new(&arguments.field, seed);
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub fn of_race(arguments: &RaceArguments, seed: u64) -> Result<Self> {
+        let mut field = Self::new(&arguments.field, seed)?;
         let settings = &mut field.settings;
         if let Some(check) = arguments.check {
             settings.check = check;
@@ -55,28 +64,36 @@ impl Field {
                 RefereeName::Faded => Refereeing::Faded,
             };
         }
-        field
+        Ok(field)
     }
 
     /// The same nets on the same stream, with nobody to leave.
-    pub fn of_isolation(arguments: &FieldArguments, seed: u64) -> Self {
-        let mut field = Self::new(arguments, seed);
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub fn of_isolation(arguments: &FieldArguments, seed: u64) -> Result<Self> {
+        let mut field = Self::new(arguments, seed)?;
         field.settings.refereeing = Refereeing::None;
-        field
+        Ok(field)
     }
 
-    fn new(arguments: &FieldArguments, seed: u64) -> Self {
-        let samples = arguments.samples();
-        let task = match arguments.task {
-            None | Some(TaskName::Log) => Task::PAPER,
-            Some(TaskName::LogFresh) => Task::Log { pool: 0 },
-            Some(TaskName::Xor) => Task::Xor { bits: arguments.bits },
-            Some(TaskName::XorMod) => Task::XorMod,
-            Some(TaskName::Sine) => Task::Sine,
-            Some(TaskName::Drift) => Task::Drift { log_first: false, at: samples / 2 },
-            Some(TaskName::Drift2) => Task::Drift { log_first: true, at: samples / 2 },
+    fn new(arguments: &FieldArguments, seed: u64) -> Result<Self> {
+        let (source, samples) = match &arguments.data.file {
+            Some(path) => {
+                let table = Table::read(&data::Source::open(path)?, &arguments.data.options(seed))?;
+                let rows = table.training(0)?.count();
+                let samples = arguments.samples.unwrap_or_else(|| enough(rows));
+                (Source::Table(Arc::new(table)), samples)
+            }
+            None => {
+                let samples = arguments.samples.unwrap_or(if arguments.paper {
+                    paper::SAMPLES
+                } else {
+                    200_000
+                });
+                (Source::Task { task: task(arguments, samples), seed }, samples)
+            }
         };
-        let source = Source { task, seed };
         let mut settings = if arguments.paper {
             paper::SETTINGS
         } else {
@@ -94,7 +111,26 @@ impl Field {
                 entry(arguments, &source, shape, net.seed.unwrap_or(seed))
             })
             .collect();
-        Self { source, entries, settings, samples }
+        Ok(Self { source, entries, settings, samples, seed })
+    }
+}
+
+/// Samples that a table of so many training rows is raced for: many epochs of a small one, few
+/// of a large one.
+fn enough(rows: u64) -> u64 {
+    rows.saturating_mul(300).clamp(20_000, 2_000_000).max(rows)
+}
+
+/// The built-in task that the arguments name.
+fn task(arguments: &FieldArguments, samples: u64) -> Task {
+    match arguments.task {
+        None | Some(TaskName::Log) => Task::PAPER,
+        Some(TaskName::LogFresh) => Task::Log { pool: 0 },
+        Some(TaskName::Xor) => Task::Xor { bits: arguments.bits },
+        Some(TaskName::XorMod) => Task::XorMod,
+        Some(TaskName::Sine) => Task::Sine,
+        Some(TaskName::Drift) => Task::Drift { log_first: false, at: samples / 2 },
+        Some(TaskName::Drift2) => Task::Drift { log_first: true, at: samples / 2 },
     }
 }
 
@@ -102,6 +138,10 @@ impl Field {
 fn listed(arguments: &FieldArguments) -> Vec<Listed> {
     match &arguments.nets {
         Some(NetList(nets)) => nets.clone(),
+        None if arguments.data.file.is_some() => [8, 16, 32]
+            .iter()
+            .flat_map(|&hidden| [1, 2].map(|layers| Listed { hidden, layers, seed: None }))
+            .collect(),
         None => paper::HIDDEN
             .iter()
             .flat_map(|&hidden| paper::LAYERS.map(|layers| Listed { hidden, layers, seed: None }))

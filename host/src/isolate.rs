@@ -24,8 +24,10 @@ pub fn command(arguments: &IsolateArguments) -> Result<()> {
         None => (0..arguments.seeds).collect(),
     };
     let mut runs: Vec<Vec<Ranked>> = Vec::new();
+    let mut samples = 0;
     for &seed in &seeds {
-        let field = Field::of_isolation(&arguments.field, seed);
+        let field = Field::of_isolation(&arguments.field, seed)?;
+        samples = field.samples;
         let mut nets = run::race(&field, &mut crew, isa, &mut [])?.ranking;
         nets.sort_by_key(|ranked| ranked.net);
         runs.push(nets);
@@ -49,13 +51,13 @@ pub fn command(arguments: &IsolateArguments) -> Result<()> {
                 "loss_deviation": mean.loss.1,
                 "accuracy": mean.accuracy,
                 "seeds": seeds.len(),
-                "samples": arguments.field.samples(),
+                "samples": samples,
             });
             writeln!(out, "{value}")?;
         }
         return Ok(());
     }
-    table(out, &means, seeds.len(), arguments.field.samples())
+    table(out, &means, seeds.len(), samples)
 }
 
 /// A net's tests over several seeds.

@@ -6,6 +6,7 @@
 
 pub mod args;
 pub mod crew;
+pub mod data;
 pub mod field;
 pub mod isolate;
 pub mod nets;

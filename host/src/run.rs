@@ -52,13 +52,13 @@ pub fn command(arguments: &RaceArguments) -> Result<()> {
     views.extend(out.map(|file| Box::new(Json::new(file)) as Box<dyn View>));
     let mut crew = field::crew(&arguments.field);
     let Some(seeds) = arguments.seeds else {
-        let field = Field::of_race(arguments, arguments.seed);
+        let field = Field::of_race(arguments, arguments.seed)?;
         race(&field, &mut crew, field::isa(&arguments.field), &mut views)?;
         return Ok(());
     };
     let mut winners = Vec::new();
     for seed in 0..seeds {
-        let field = Field::of_race(arguments, seed);
+        let field = Field::of_race(arguments, seed)?;
         views.iter_mut().try_for_each(|view| view.seed(seed))?;
         let outcome = race(&field, &mut crew, field::isa(&arguments.field), &mut views)?;
         winners.push((seed, outcome.ranking));
@@ -97,11 +97,12 @@ pub fn race(
         }
     };
     race.start(&mut sink);
+    let mut stream = field.source.stream();
     let mut samples = Samples::default();
     let mut at = 0;
     while at < field.samples {
         let count = CHUNK.min(field.samples - at);
-        field.source.fill(at, count as usize, &mut samples);
+        stream.next(count as usize, &mut samples)?;
         race.stretch_by(&samples.inputs, &samples.targets, crew, &mut sink)
             .with_context(|| format!("in the samples from {at} on"))?;
         at += count;
@@ -111,7 +112,7 @@ pub fn race(
     progress.finish_and_clear();
     failed?;
     let seconds = started.elapsed().as_secs_f64();
-    let examiner = Examiner::new(&field.source, isa);
+    let examiner = Examiner::new(&field.source, isa)?;
     let outcome = Outcome::of(field, &record, &examiner, seconds)?;
     views.iter_mut().try_for_each(|view| view.outcome(field, &outcome))?;
     Ok(outcome)

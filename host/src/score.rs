@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use anyhow::Result;
 use derby_core::{Activation, Entry};
 use pulp::NullaryFnOnce;
 
@@ -50,9 +51,11 @@ const BATCH: usize = 500;
 
 impl Examiner {
     /// An examiner for nets that raced on `source`.
-    pub fn new(source: &Source, isa: Isa) -> Self {
-        let counted = source.task.has_bits().then(|| source.counted());
-        Self { held_out: source.held_out(), counted, isa }
+    ///
+    /// # Errors
+    /// When the table's file cannot be read again as it was.
+    pub fn new(source: &Source, isa: Isa) -> Result<Self> {
+        Ok(Self { held_out: source.held_out()?, counted: source.counted(), isa })
     }
 
     /// Tests a net.

@@ -1,14 +1,24 @@
 //! Where samples come from: a stream to train on and samples held out to test with.
 
+use std::sync::Arc;
+
+use anyhow::Result;
 use derby_core::{Activation, Loss, Task};
 
+use crate::data::{self, Table};
+
 /// A source of samples.
-#[derive(Clone, Copy, Debug)]
-pub struct Source {
-    /// What is to be found.
-    pub task: Task,
-    /// Which of its streams.
-    pub seed: u64,
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A built-in task.
+    Task {
+        /// What is to be found.
+        task: Task,
+        /// Which of its streams.
+        seed: u64,
+    },
+    /// A user's table, epoch after epoch.
+    Table(Arc<Table>),
 }
 
 /// Samples side by side, `[sample][column]`.
@@ -28,58 +38,130 @@ const COUNTED: u64 = 8;
 impl Source {
     /// Width of a sample.
     pub fn inputs(&self) -> usize {
-        self.task.inputs()
+        match self {
+            Self::Task { task, .. } => task.inputs(),
+            Self::Table(table) => table.encoding().input_width(),
+        }
     }
 
     /// Width of a target.
     pub fn outputs(&self) -> usize {
-        self.task.outputs()
+        match self {
+            Self::Task { task, .. } => task.outputs(),
+            Self::Table(table) => table.encoding().target_width(),
+        }
     }
 
     /// The outputs' activation and the loss that fit.
     pub fn output(&self) -> (Activation, Loss) {
-        self.task.output()
-    }
-
-    /// Replaces `samples` by `count` of the stream from place `from` on.
-    pub fn fill(&self, from: u64, count: usize, samples: &mut Samples) {
-        samples.collect(self, from..from + count as u64, |index, x, y| {
-            self.task.sample(self.seed, index, x, y);
-        });
-    }
-
-    /// Samples to test with: the whole domain where it can be tried, else fresh ones.
-    pub fn held_out(&self) -> Samples {
-        let mut samples = Samples::default();
-        match self.task.domain() {
-            Some(size) => samples.collect(self, 0..u64::from(size), |x, inputs, targets| {
-                self.task.of_domain(x as u32, inputs, targets);
-            }),
-            None => samples.collect(self, 0..TESTED, |index, x, y| {
-                self.task.fresh(self.seed, index, x, y);
-            }),
+        match self {
+            Self::Task { task, .. } => task.output(),
+            Self::Table(table) => match table.task() {
+                data::Task::Classification => (Activation::Softmax, Loss::CrossEntropy),
+                data::Task::Regression => (Activation::Identity, Loss::Squared),
+            },
         }
-        samples
     }
 
-    /// The fresh samples of which the paper counts the bits.
-    pub fn counted(&self) -> Samples {
+    /// The samples to train on, from the first.
+    pub fn stream(&self) -> Stream<'_> {
+        Stream { source: self, at: 0, epoch: None }
+    }
+
+    /// Samples to test with: of a task the whole domain where it can be tried, else fresh ones;
+    /// of a table the rows held out.
+    ///
+    /// # Errors
+    /// When the table's file cannot be read again as it was.
+    pub fn held_out(&self) -> Result<Samples> {
         let mut samples = Samples::default();
-        samples.collect(self, 0..COUNTED, |index, x, y| self.task.fresh(self.seed, index, x, y));
-        samples
+        match self {
+            Self::Task { task, seed } => match task.domain() {
+                Some(size) => samples.collect(self, 0..u64::from(size), |x, inputs, targets| {
+                    task.of_domain(x as u32, inputs, targets);
+                }),
+                None => samples.collect(self, 0..TESTED, |index, x, y| {
+                    task.fresh(*seed, index, x, y);
+                }),
+            },
+            Self::Table(table) => {
+                let mut rows = table.held_out()?;
+                samples.resize(self, usize::try_from(rows.count())?);
+                rows.fill(&mut samples.inputs, &mut samples.targets)?;
+            }
+        }
+        Ok(samples)
+    }
+
+    /// The fresh samples of which the paper counts the bits; none where targets are not bits.
+    pub fn counted(&self) -> Option<Samples> {
+        let Self::Task { task, seed } = self else { return None };
+        if !task.has_bits() {
+            return None;
+        }
+        let mut samples = Samples::default();
+        samples.collect(self, 0..COUNTED, |index, x, y| task.fresh(*seed, index, x, y));
+        Some(samples)
+    }
+}
+
+/// The samples to train on, one after the other, without end.
+#[derive(Debug)]
+pub struct Stream<'s> {
+    source: &'s Source,
+    /// Of a task the next sample, of a table the next epoch.
+    at: u64,
+    epoch: Option<data::Samples>,
+}
+
+impl Stream<'_> {
+    /// Replaces `samples` by the next `count`.
+    ///
+    /// # Errors
+    /// When the table's file cannot be read again as it was.
+    pub fn next(&mut self, count: usize, samples: &mut Samples) -> Result<()> {
+        let source = self.source;
+        match source {
+            Source::Task { task, seed } => {
+                let places = self.at..self.at + count as u64;
+                self.at = places.end;
+                samples.collect(source, places, |index, x, y| task.sample(*seed, index, x, y));
+            }
+            Source::Table(table) => {
+                samples.resize(source, count);
+                let (mut inputs, mut targets) = (&mut *samples.inputs, &mut *samples.targets);
+                while !targets.is_empty() {
+                    let epoch = match &mut self.epoch {
+                        Some(epoch) => epoch,
+                        None => self.epoch.insert(table.training(self.at)?),
+                    };
+                    let taken = epoch.fill(inputs, targets)?;
+                    inputs = &mut inputs[taken * source.inputs()..];
+                    targets = &mut targets[taken * source.outputs()..];
+                    if !targets.is_empty() {
+                        self.epoch = None;
+                        self.at += 1;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 }
 
 impl Samples {
+    fn resize(&mut self, source: &Source, count: usize) {
+        self.inputs.resize(count * source.inputs(), 0.0);
+        self.targets.resize(count * source.outputs(), 0.0);
+    }
+
     fn collect(
         &mut self,
         source: &Source,
         places: std::ops::Range<u64>,
         write: impl Fn(u64, &mut [f32], &mut [f32]),
     ) {
-        let count = (places.end - places.start) as usize;
-        self.inputs.resize(count * source.inputs(), 0.0);
-        self.targets.resize(count * source.outputs(), 0.0);
+        self.resize(source, (places.end - places.start) as usize);
         let inputs = self.inputs.chunks_exact_mut(source.inputs());
         let targets = self.targets.chunks_exact_mut(source.outputs());
         for ((place, inputs), targets) in places.zip(inputs).zip(targets) {

@@ -56,7 +56,7 @@ impl<W: Write> View for Json<W> {
                 "outputs": field.source.outputs(),
                 "batch": batch,
                 "held_back": held_back,
-                "seed": field.source.seed,
+                "seed": field.seed,
                 "samples": field.samples,
             }),
             Event::Entered { net, .. } => json!({

@@ -89,7 +89,7 @@ impl<W: Write> View for Plain<W> {
                 field.source.inputs(),
                 field.source.outputs(),
                 field.samples,
-                field.source.seed
+                field.seed
             )?,
             Event::Stretch { samples, loss, weights, .. } => {
                 writeln!(self.out, "\nAfter {samples} samples; loss of the mixture {loss:.4}")?;
