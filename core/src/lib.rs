@@ -71,3 +71,7 @@ pub use referee::{Reason, Referee, Refereeing};
 pub use shape::{Layer, Shape};
 pub use storage::{Plan, Storage};
 pub use task::Task;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -107,3 +107,72 @@ pub fn softplus(x: f32) -> f32 {
     let positive = if x > 0.0 { x } else { 0.0 };
     positive + ln_1p(exp(-if x < 0.0 { -x } else { x }))
 }
+
+#[cfg(all(test, not(feature = "micromath")))]
+mod tests {
+    use super::*;
+
+    /// Below this size `e^x` is 1 and `tanh x` is x, within 2^-26.
+    const TINY: f32 = 1.490_116_1e-8;
+
+    /// The numbers from 0 to `end`, which may be negative: every f32 of some size, and a sample
+    /// of the tiny ones. Without optimisation a sample of all.
+    fn sweep(end: f32) -> impl Iterator<Item = f32> {
+        let sign = end.to_bits() & 0x8000_0000;
+        let step = if cfg!(debug_assertions) { 9973 } else { 1 };
+        let tiny = (0..TINY.to_bits()).step_by(99_991);
+        let others = (TINY.to_bits()..=end.to_bits() & !0x8000_0000).step_by(step);
+        tiny.chain(others).map(move |bits| f32::from_bits(bits | sign))
+    }
+
+    /// The largest error over all numbers from 0 to `end`.
+    fn worst(end: f32, error: impl Fn(f32) -> f64) -> f64 {
+        sweep(end).map(error).fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn exp_keeps_its_promise() {
+        for end in [EXP_LOW, EXP_HIGH] {
+            let error = worst(end, |x| {
+                let exact = libm::exp(f64::from(x));
+                ((f64::from(exp(x)) - exact) / exact).abs()
+            });
+            assert!(error < 1.2e-7, "{error:e} from 0 to {end}");
+        }
+    }
+
+    // Beyond 90 both are at their limits to the last bit.
+    #[test]
+    fn sigmoid_keeps_its_promise() {
+        for end in [-90.0, 90.0] {
+            let exact = |x: f64| 1.0 / (1.0 + libm::exp(-x));
+            let error = worst(end, |x| (f64::from(sigmoid(x)) - exact(f64::from(x))).abs());
+            assert!(error < 1.2e-7, "{error:e} from 0 to {end}");
+        }
+        assert_eq!([-f32::MAX, f32::MAX].map(sigmoid), [-90.0, 90.0].map(sigmoid));
+    }
+
+    #[test]
+    fn tanh_keeps_its_promise() {
+        for end in [-90.0, 90.0] {
+            let error = worst(end, |x| (f64::from(tanh(x)) - libm::tanh(f64::from(x))).abs());
+            assert!(error < 2.4e-7, "{error:e} from 0 to {end}");
+        }
+        assert_eq!([-f32::MAX, f32::MAX].map(tanh), [-1.0, 1.0]);
+    }
+
+    #[test]
+    fn exp_stops_at_its_bounds_and_passes_nan_on() {
+        assert_eq!(exp(f32::NEG_INFINITY), exp(EXP_LOW));
+        assert_eq!(exp(f32::INFINITY), exp(EXP_HIGH));
+        assert!(exp(f32::NAN).is_nan());
+        assert!(exp(EXP_LOW).is_normal() && exp(EXP_HIGH).is_finite());
+    }
+
+    #[test]
+    fn powers_are_products() {
+        assert_eq!(powi(3.0, 5), 243.0);
+        assert_eq!(powi(0.5, 0), 1.0);
+        assert_eq!(powi(0.999, u32::MAX), 0.0);
+    }
+}
