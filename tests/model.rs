@@ -91,12 +91,12 @@ impl Model {
     /// Each layer's place of its first parameter, inputs and outputs.
     fn layers(&self) -> Vec<(usize, usize, usize)> {
         let mut below = 0;
-        let layers = widths(self.entry.shape).windows(2).map(|pair| {
+        let mut layer = |pair: &[usize]| {
             let start = below;
             below += (pair[0] + 1) * pair[1];
             (start, pair[0], pair[1])
-        });
-        layers.collect()
+        };
+        widths(self.entry.shape).windows(2).map(&mut layer).collect()
     }
 
     /// The sums and the activations of every layer for one sample; the input comes first, as
@@ -132,8 +132,7 @@ impl Model {
             let layers = self.forward(x);
             let depth = layers.len() - 1;
             for (layer, (sums, _)) in layers.iter().enumerate().skip(1) {
-                let f =
-                    if layer == depth { self.entry.output } else { self.entry.activation };
+                let f = if layer == depth { self.entry.output } else { self.entry.activation };
                 if matches!(f, Activation::Relu | Activation::LeakyRelu) {
                     least = sums.iter().fold(least, |least, z| least.min(z.abs()));
                     sides.extend(sums.iter().map(|z| *z > 0.0));
@@ -162,9 +161,7 @@ impl Model {
                     let distance = self.rounding.of(a - y);
                     self.rounding.of(0.5 * distance * distance)
                 }
-                (Loss::CrossEntropy, Activation::Softmax) => {
-                    self.rounding.to(-y * a.ln(), 2.0)
-                }
+                (Loss::CrossEntropy, Activation::Softmax) => self.rounding.to(-y * a.ln(), 2.0),
                 (Loss::CrossEntropy, _) => {
                     let other = self.rounding.of(1.0 - a);
                     let hit = self.rounding.to(-y * a.ln(), 2.0);
@@ -371,7 +368,8 @@ impl Constants {
             Optimizer::Sgd { .. } => of(rate * g),
             Optimizer::Momentum { nesterov, .. } => {
                 *first = of(a * *first) + g;
-                of(rate * if nesterov { g + of(a * *first) } else { *first })
+                let ahead = if nesterov { g + of(a * *first) } else { *first };
+                of(rate * ahead)
             }
             Optimizer::Adagrad { .. } => {
                 *first = of(*first + g * g);
@@ -391,8 +389,10 @@ impl Constants {
             Optimizer::Adam { .. } => {
                 *first = of(a * *first) + of((1.0 - a) * g);
                 *second = of(b * *second) + of((1.0 - b) * g * g);
-                let mean = of(*first / (1.0 - a.powi(t)));
-                let square = of(*second / (1.0 - b.powi(t)));
+                // The powers are near 1 at first, where their rounding counts most.
+                let (a_power, b_power) = (of(a.powi(t)), of(b.powi(t)));
+                let mean = of(*first / (1.0 - a_power));
+                let square = of(*second / (1.0 - b_power));
                 of(rate * mean / (square.sqrt() + eps))
             }
             Optimizer::Rprop { least, most, .. } => {

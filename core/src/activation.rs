@@ -29,7 +29,8 @@ const LEAK: f32 = 0.01;
 
 impl Activation {
     /// Replaces the sums `z` of `width`-wide samples by their activations.
-    #[inline(always)]
+    #[cfg_attr(target_arch = "arm", inline(never))]
+    #[cfg_attr(not(target_arch = "arm"), inline(always))]
     pub(crate) fn apply(self, z: &mut [f32], width: usize) {
         match self {
             Self::Sigmoid => map(z, math::sigmoid),
@@ -44,7 +45,8 @@ impl Activation {
 
     /// Multiplies each delta by the slope at its activation `a`. Softmax's slope is a matrix
     /// and stands in [`crate::Loss`]; here it counts as the identity.
-    #[inline(always)]
+    #[cfg_attr(target_arch = "arm", inline(never))]
+    #[cfg_attr(not(target_arch = "arm"), inline(always))]
     pub(crate) fn chain(self, deltas: &mut [f32], activations: &[f32]) {
         match self {
             Self::Sigmoid => zip(deltas, activations, |d, a| d * (a * (1.0 - a))),

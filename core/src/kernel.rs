@@ -159,7 +159,9 @@ where
 /// addition, few enough to stay in registers.
 #[inline(always)]
 const fn block(left: usize) -> usize {
-    if WIDE && (left >= 10 || left == 5) {
+    if !WIDE {
+        1
+    } else if left >= 10 || left == 5 {
         5
     } else if left >= 4 {
         4
@@ -169,7 +171,8 @@ const fn block(left: usize) -> usize {
 }
 
 /// `z = x W + b` for `samples` samples.
-#[inline(always)]
+#[cfg_attr(target_arch = "arm", inline(never))]
+#[cfg_attr(not(target_arch = "arm"), inline(always))]
 pub(crate) fn forward(layer: Layer, parameters: &[f32], samples: usize, x: &[f32], z: &mut [f32]) {
     walk(layer.fan_out, Forward { layer, parameters, samples, x, z });
 }
@@ -196,8 +199,8 @@ impl Panels for Forward<'_> {
         while left > 0 {
             let taken = block(left);
             match taken {
-                5 => block_forward::<W, 5>(weights, bias, &mut x, fan_in, &mut z, first),
-                4 => block_forward::<W, 4>(weights, bias, &mut x, fan_in, &mut z, first),
+                5 if WIDE => block_forward::<W, 5>(weights, bias, &mut x, fan_in, &mut z, first),
+                4 if WIDE => block_forward::<W, 4>(weights, bias, &mut x, fan_in, &mut z, first),
                 _ => block_forward::<W, 1>(weights, bias, &mut x, fan_in, &mut z, first),
             }
             left -= taken;
@@ -227,7 +230,8 @@ fn block_forward<'z, const W: usize, const S: usize>(
 }
 
 /// `e = d W'` for `samples` samples: what reaches the layer's inputs, before their slope.
-#[inline(always)]
+#[cfg_attr(target_arch = "arm", inline(never))]
+#[cfg_attr(not(target_arch = "arm"), inline(always))]
 pub(crate) fn backward(layer: Layer, parameters: &[f32], samples: usize, d: &[f32], e: &mut [f32]) {
     e.fill(0.0);
     walk(layer.fan_out, Backward { layer, parameters, samples, d, e });
@@ -295,8 +299,12 @@ impl Backward<'_> {
         while left > 0 {
             let taken = block(left);
             match taken {
-                5 => block_backward::<W, L, 5>(&by_output, &mut d, fan_out, first, &mut e, input),
-                4 => block_backward::<W, L, 4>(&by_output, &mut d, fan_out, first, &mut e, input),
+                5 if WIDE => {
+                    block_backward::<W, L, 5>(&by_output, &mut d, fan_out, first, &mut e, input)
+                }
+                4 if WIDE => {
+                    block_backward::<W, L, 4>(&by_output, &mut d, fan_out, first, &mut e, input)
+                }
                 _ => block_backward::<W, L, 1>(&by_output, &mut d, fan_out, first, &mut e, input),
             }
             left -= taken;
@@ -348,7 +356,8 @@ pub(crate) struct Run<'r> {
 
 /// Sums each parameter's gradient over `samples` samples and shows it, with the parameter, to
 /// `update`; every parameter once.
-#[inline(always)]
+#[cfg_attr(target_arch = "arm", inline(never))]
+#[cfg_attr(not(target_arch = "arm"), inline(always))]
 pub(crate) fn gradient(
     layer: Layer,
     parameters: &mut [f32],
@@ -360,7 +369,7 @@ pub(crate) fn gradient(
 }
 
 /// Rows of weights whose gradients are summed side by side in registers.
-const ROWS: usize = 4;
+const ROWS: usize = if WIDE { 4 } else { 1 };
 
 struct Gradient<'k, F> {
     layer: Layer,

@@ -27,7 +27,8 @@ impl Loss {
     }
 
     /// The loss of one sample whose outputs are `a` and should be `y`.
-    #[inline(always)]
+    #[cfg_attr(target_arch = "arm", inline(never))]
+    #[cfg_attr(not(target_arch = "arm"), inline(always))]
     pub fn of(self, output: Activation, a: &[f32], y: &[f32]) -> f32 {
         let pairs = a.iter().zip(y);
         let mut sum = 0.0;
@@ -51,7 +52,8 @@ impl Loss {
 
     /// Writes the loss's slope by each output's sum: `delta_j = dL / dz_j`, for samples
     /// `width` wide.
-    #[inline(always)]
+    #[cfg_attr(target_arch = "arm", inline(never))]
+    #[cfg_attr(not(target_arch = "arm"), inline(always))]
     pub(crate) fn deltas(
         self,
         output: Activation,

@@ -221,7 +221,7 @@ impl Net<'_> {
             return loss;
         }
         self.steps = self.steps.saturating_add(1);
-        let (step, memory) = (self.steps, &mut *self.memory);
+        let mut update = Update { entry, step: self.steps, memory: self.memory };
         let carried = |layer| entry.optimizer_of(layer).carried();
         descend(
             entry,
@@ -231,23 +231,7 @@ impl Net<'_> {
             scratch,
             carried,
             #[inline(always)]
-            |layer, below, run: Run<'_>| {
-                let optimizer = entry.optimizer_of(layer);
-                let start = below.saturating_mul(entry.hidden_optimizer.slots());
-                let mut slots = memory
-                    .get_mut(start..)
-                    .unwrap_or_default()
-                    .chunks_exact_mut(layer.parameters().max(1))
-                    .take(optimizer.slots())
-                    .map(|slot| {
-                        let end = run.offset.saturating_add(run.parameters.len());
-                        slot.get_mut(run.offset..end).unwrap_or_default()
-                    });
-                let (first, second) =
-                    (slots.next().unwrap_or_default(), slots.next().unwrap_or_default());
-                let decay = if run.biases { 0.0 } else { entry.decay };
-                optimizer.step(step, decay, run.parameters, run.gradients, first, second);
-            },
+            |layer, below, run| update.run(layer, below, run),
         );
         loss
     }
@@ -292,6 +276,36 @@ impl Net<'_> {
             trained: mean(losses.by_ref(), trained),
             held_back: mean(losses, batch.held_back),
         }
+    }
+}
+
+/// A step of a net's optimizers under way.
+struct Update<'u> {
+    entry: &'u Entry,
+    step: u32,
+    memory: &'u mut [f32],
+}
+
+impl Update<'_> {
+    /// Moves a run of a layer's parameters; `below` is the number of parameters below the layer.
+    #[cfg_attr(target_arch = "arm", inline(never))]
+    #[cfg_attr(not(target_arch = "arm"), inline(always))]
+    fn run(&mut self, layer: Layer, below: usize, run: Run<'_>) {
+        let optimizer = self.entry.optimizer_of(layer);
+        let start = below.saturating_mul(self.entry.hidden_optimizer.slots());
+        let mut slots = self
+            .memory
+            .get_mut(start..)
+            .unwrap_or_default()
+            .chunks_exact_mut(layer.parameters().max(1))
+            .take(optimizer.slots())
+            .map(|slot| {
+                let end = run.offset.saturating_add(run.parameters.len());
+                slot.get_mut(run.offset..end).unwrap_or_default()
+            });
+        let (first, second) = (slots.next().unwrap_or_default(), slots.next().unwrap_or_default());
+        let decay = if run.biases { 0.0 } else { self.entry.decay };
+        optimizer.step(self.step, decay, run.parameters, run.gradients, first, second);
     }
 }
 

@@ -87,7 +87,8 @@ impl Optimizer {
     /// Moves the weights `w` by one step. `g` holds the gradients times [`Self::carried`],
     /// `first` and `second` the memory of the same weights (empty where there is none), `t`
     /// counts the steps from 1, and `decay` is the L2 penalty's factor.
-    #[inline(always)]
+    #[cfg_attr(target_arch = "arm", inline(never))]
+    #[cfg_attr(not(target_arch = "arm"), inline(always))]
     pub(crate) fn step(
         self,
         t: u32,

@@ -1,0 +1,133 @@
+//! `derby emulate`: a race on a board that QEMU emulates.
+
+use std::fs::File;
+use std::io::{BufWriter, Read};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Stdio};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+
+use anyhow::{Context, Result};
+use derby_boards::{Board, Link};
+
+use super::args::DeviceArguments;
+use super::build::{self, Firmware};
+use super::check::Check;
+use super::end::{self, End};
+use super::feed::feed;
+use super::listen::{Hush, Listener, Said};
+use super::log::Texts;
+use super::tool::QEMU;
+use crate::field;
+use crate::run;
+
+/// `derby emulate`.
+///
+/// # Errors
+/// What is missing or does not fit, and anything but a race that the board ran to its end and
+/// told completely.
+pub fn command(arguments: &DeviceArguments) -> Result<()> {
+    let DeviceArguments { board, race, .. } = arguments;
+    let field = super::field(board, race)?;
+    let image = if arguments.serve { "serve" } else { "race" };
+    super::plan::admit(board, &field, image, Link::Semihosting)?;
+    let firmware = Firmware::find(arguments.firmware.as_deref())?;
+    let path = firmware.build(board, image, Link::Semihosting, Some(&build::constants(&field)))?;
+
+    let isa = field::isa(&race.field);
+    let mut views = run::views(race)?;
+    let mut listener = Listener::new(&field, &mut views);
+    if arguments.check {
+        listener.check(Check::of(&field, &mut field::crew(&race.field), isa)?);
+    }
+    if let Some(path) = &arguments.record {
+        let file = File::create(path).with_context(|| format!("--record {}", path.display()))?;
+        listener.record(file);
+    }
+    let end = thread::scope(|scope| {
+        let (mut emulator, samples) = Emulator::start(board, &path)?;
+        if arguments.serve {
+            // It fails when the board ends before it has taken all, which the board's end tells.
+            scope.spawn(|| feed(&field, &mut BufWriter::new(samples)));
+        }
+        match listener.listen(&emulator.said, arguments.timeout)? {
+            Hush::Ended => emulator.end(),
+            Hush::Timeout => Ok(End::Silent(arguments.timeout)),
+        }
+    })?;
+    let judgement = end::judge(end, listener.heard());
+    listener.finish(isa)?;
+    judgement
+}
+
+/// An emulated board. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Emulator {
+    process: Child,
+    /// What it says.
+    pub said: Receiver<Said>,
+}
+
+impl Emulator {
+    /// Starts `image` on `board`; what is written to the other part are the samples.
+    ///
+    /// # Errors
+    /// When the emulator is missing, or does not know the board.
+    pub fn start(board: &Board, image: &Path) -> Result<(Self, ChildStdin)> {
+        let texts = Texts::of(image)?;
+        let name = image.to_str().context("the image's name is not text")?;
+        let arguments = board.emulator_arguments(name, false).with_context(|| {
+            format!("{} cannot be emulated, only flashed: derby flash", board.name)
+        })?;
+        let mut process = QEMU
+            .command()
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| QEMU.failed(error))?;
+        let streams = (process.stdin.take(), process.stdout.take(), process.stderr.take());
+        let (sender, said) = mpsc::channel();
+        let emulator = Self { process, said };
+        let (Some(samples), Some(mut logs), Some(events)) = streams else {
+            anyhow::bail!("the emulator has no streams");
+        };
+        let lines = sender.clone();
+        // Both end with the emulator, and a listener that went away is told nothing.
+        thread::spawn(move || {
+            let _ = texts.read(&mut logs, &mut |line| {
+                let _ = lines.send(Said::Log(line));
+            });
+        });
+        thread::spawn(move || pass(events, &sender));
+        Ok((emulator, samples))
+    }
+
+    /// How it ended, once it says no more.
+    ///
+    /// # Errors
+    /// When the emulator cannot be asked.
+    pub fn end(&mut self) -> Result<End> {
+        let status = self.process.wait().context("the emulator's end")?;
+        Ok(status.code().map_or(End::Cut, End::Code))
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        // It has ended already where there is nothing to kill.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Passes the bytes of events on until there are no more.
+pub(super) fn pass(mut from: impl Read, to: &Sender<Said>) {
+    let mut bytes = [0; 4096];
+    while let Ok(count @ 1..) = from.read(&mut bytes) {
+        if to.send(Said::Events(bytes[..count].to_vec())).is_err() {
+            return;
+        }
+    }
+}
