@@ -269,7 +269,8 @@ impl<'a> Race<'a> {
         let batch = self.settings.batch;
         let mut left = samples;
         while left > 0 {
-            let whole = (left / batch.max(1)).min(self.settings.stretch).min(self.batches_to_check());
+            let whole =
+                (left / batch.max(1)).min(self.settings.stretch).min(self.batches_to_check());
             let taken = if self.pending == 0 && whole > 0 {
                 whole.saturating_mul(batch)
             } else {
