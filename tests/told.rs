@@ -80,8 +80,19 @@ impl Course {
 
     /// The same with its racers run by `crew`, which [`Feed::Steps`] does not ask.
     pub fn run_by(&self, feed: Feed, crew: &mut impl Crew) -> Told {
-        let (width, outputs) = (self.task.inputs(), self.task.outputs());
         let (inputs, targets) = self.stream();
+        self.run_on(&inputs, &targets, feed, crew)
+    }
+
+    /// The same on other samples of the task's widths.
+    pub fn run_on(
+        &self,
+        inputs: &[f32],
+        targets: &[f32],
+        feed: Feed,
+        crew: &mut impl Crew,
+    ) -> Told {
+        let (width, outputs) = (self.task.inputs(), self.task.outputs());
         // Memory as it may be found: whatever a race needs to be 0 it must clear itself.
         let mut memory = vec![f32::NAN; Plan::of(&self.entries, &self.settings).total()];
         let mut books = vec![Book::NEW; self.entries.len()];

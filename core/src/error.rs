@@ -26,6 +26,8 @@ pub enum SetupError {
     },
     /// A batch has no sample to learn from.
     Batch,
+    /// An optimizer or the mixer is not in this build of the crate; see the feature `full`.
+    NotBuilt,
     /// The memory is too small.
     Memory {
         /// Numbers needed.
@@ -54,6 +56,9 @@ impl fmt::Display for SetupError {
                 write!(f, "net {net} has other inputs or outputs than the first net")
             }
             Self::Batch => write!(f, "a batch needs at least one sample to learn from"),
+            Self::NotBuilt => {
+                write!(f, "an optimizer or the mixer is not in this build; it needs the feature full")
+            }
             Self::Memory { needed, given } => {
                 write!(f, "the race needs {needed} numbers of memory and got {given}")
             }

@@ -102,7 +102,7 @@ pub fn tanh(x: f32) -> f32 {
 }
 
 /// `ln(1 + e^x)`, without overflow.
-#[inline]
+#[inline(never)]
 pub fn softplus(x: f32) -> f32 {
     let positive = if x > 0.0 { x } else { 0.0 };
     positive + ln_1p(exp(-if x < 0.0 { -x } else { x }))

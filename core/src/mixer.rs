@@ -12,7 +12,9 @@
 #[cfg(test)]
 mod golden;
 mod gradient;
+#[cfg(feature = "full")]
 mod heuristic;
+#[cfg(feature = "full")]
 mod pooled;
 
 pub use gradient::{Positive, Slope};
@@ -83,6 +85,14 @@ impl Mixing {
     /// The pooled mixer without a gradient.
     pub const HEDGE: Self = Self::Hedge { rate: 0.01 };
 
+    /// Whether this build has it; see the feature `full`.
+    pub const fn is_built(self) -> bool {
+        match self {
+            Self::Gradient { optimizer, .. } => optimizer.is_built(),
+            _ => cfg!(feature = "full"),
+        }
+    }
+
     /// Numbers of memory for `nets` nets with `outputs` outputs and batches of `batch` samples:
     /// the weights, what the rule remembers, the mixture of a batch and one row of gradients.
     pub const fn memory(self, nets: usize, outputs: usize, batch: usize) -> usize {
@@ -134,6 +144,7 @@ pub struct Mixer<'a> {
     /// Updates so far.
     steps: u32,
     /// Samples since a heuristic's last update.
+    #[cfg_attr(not(feature = "full"), allow(dead_code))]
     since: u32,
 }
 
@@ -198,6 +209,7 @@ impl<'a> Mixer<'a> {
                     Positive::Stretch => gradient::stretch(self.weights, self.outputs, books),
                 }
             }
+#[cfg(feature = "full")]
             Mixing::Ratio { interval, .. } | Mixing::Win { interval, .. } => {
                 self.note(entries, books, answers, targets);
                 self.since = self.since.saturating_add(self.samples(targets) as u32);
@@ -206,8 +218,13 @@ impl<'a> Mixer<'a> {
                     self.judge(books);
                 }
             }
+            #[cfg(feature = "full")]
             Mixing::Pooled { rate } => self.pool(books, answers, rate),
+            #[cfg(feature = "full")]
             Mixing::Hedge { rate } => self.hedge(entries, books, answers, targets, rate),
+            // A race with another mixer is refused where it is not built.
+            #[cfg(not(feature = "full"))]
+            _ => _ = entries,
         }
         loss
     }

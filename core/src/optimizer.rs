@@ -1,6 +1,7 @@
 //! How gradients become steps. Definitions are PyTorch's (`torch.optim`), save the last two,
 //! which are the reference program's and serve the paper preset only.
 
+#[cfg(feature = "full")]
 use crate::math;
 
 /// A rule for the step of each parameter `w` with gradient `g`; `rate` is the learning rate.
@@ -56,6 +57,11 @@ impl Optimizer {
         self
     }
 
+    /// Whether this build has it; see the feature `full`.
+    pub const fn is_built(self) -> bool {
+        cfg!(feature = "full") || matches!(self, Self::Sgd { .. })
+    }
+
     /// Numbers of memory for each parameter.
     pub const fn slots(self) -> usize {
         match self {
@@ -104,9 +110,31 @@ impl Optimizer {
                 *g += decay * w;
             }
         }
-        let one = w.iter_mut().zip(g.iter());
+        if let Self::Sgd { .. } = self {
+            w.iter_mut().zip(g).for_each(|(w, g)| *w -= *g);
+            return;
+        }
+        #[cfg(feature = "full")]
+        self.step_by_memory(t, w, g, first, second);
+        // A race with another optimizer is refused where it is not built.
+        #[cfg(not(feature = "full"))]
+        let _ = (t, first, second);
+    }
+
+    /// [`Self::step`] of all that is not plain SGD.
+    #[cfg(feature = "full")]
+    #[inline(always)]
+    fn step_by_memory(
+        self,
+        t: u32,
+        w: &mut [f32],
+        g: &[f32],
+        first: &mut [f32],
+        second: &mut [f32],
+    ) {
+        let one = w.iter_mut().zip(g);
         match self {
-            Self::Sgd { .. } => one.for_each(|(w, g)| *w -= g),
+            Self::Sgd { .. } => {}
             Self::Momentum { rate, momentum, nesterov } => {
                 for ((w, g), b) in one.zip(first) {
                     *b = momentum * *b + g;

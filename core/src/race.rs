@@ -401,9 +401,10 @@ impl<'a> Race<'a> {
 
     /// Whole batches from here to the next check, at least 1.
     fn batches_to_check(&self) -> usize {
-        let samples = self.due.saturating_sub(self.samples);
-        let batches = samples.div_ceil((self.settings.batch as u64).max(1)).max(1);
-        usize::try_from(batches).unwrap_or(usize::MAX)
+        // Checks are fewer than 2^32 samples apart; a 64-bit division is a kilobyte on a Cortex-M.
+        let samples = u32::try_from(self.due.saturating_sub(self.samples)).unwrap_or(u32::MAX);
+        let samples = usize::try_from(samples).unwrap_or(usize::MAX);
+        samples.div_ceil(self.settings.batch.max(1)).max(1)
     }
 
     /// Tells the end: what the nets have learned, who leads, and the hash.
@@ -520,6 +521,10 @@ fn check(entries: &[Entry], settings: &Settings) -> Result<usize, SetupError> {
     let first = entries.first().ok_or(SetupError::NoNets)?.shape;
     if settings.held_back >= settings.batch || settings.stretch == 0 {
         return Err(SetupError::Batch);
+    }
+    let optimizers = entries.iter().flat_map(|entry| [entry.optimizer, entry.hidden_optimizer]);
+    if !settings.mixing.is_built() || !optimizers.fold(true, |all, own| all && own.is_built()) {
+        return Err(SetupError::NotBuilt);
     }
     for (net, entry) in entries.iter().enumerate() {
         if !entry.shape.is_sound() {

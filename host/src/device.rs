@@ -18,9 +18,11 @@ pub mod flash;
 pub mod heard;
 pub mod listen;
 pub mod log;
+pub mod needs;
 pub mod plan;
 pub mod probe;
 pub mod rtt;
+pub mod show;
 pub mod tool;
 pub mod watch;
 
@@ -44,7 +46,7 @@ pub fn field(board: &Board, arguments: &RaceArguments) -> Result<Field> {
         bail!("a board races one seed at a time: give --seed S instead of --seeds");
     }
     let mut arguments = arguments.clone();
-    if !arguments.field.paper {
+    if !arguments.field.paper && arguments.field.data.file.is_none() {
         let small = board.static_ram() < SMALL;
         let (samples, check, nets) =
             if small { (8_000, 500, "4,8,12x1+8x2") } else { (12_000, 1_000, "8,16,20x1..3") };
@@ -61,7 +63,7 @@ pub fn field(board: &Board, arguments: &RaceArguments) -> Result<Field> {
             arguments.check = arguments.check.or(Some(check));
         }
     }
-    let mut field = Field::of_race(&arguments, arguments.seed);
+    let mut field = Field::of_race(&arguments, arguments.seed)?;
     // A board has no memory to spare for a longer record; the bits are the same.
     field.settings.stretch = 1;
     Ok(field)

@@ -28,12 +28,13 @@ pub struct DeviceArguments {
     /// The board
     #[arg(long, value_name = "NAME", value_parser = parse_board)]
     pub board: &'static Board,
-    /// Send the samples from here instead of drawing them on the board
+    /// Send the samples from here instead of drawing them on the board; those of a table always
+    /// are
     #[arg(long)]
     pub serve: bool,
     /// Run the same race here too, and compare every event bit for bit
     #[arg(long)]
-    pub check: bool,
+    pub compare: bool,
     /// File to record what the board sends, for derby watch
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
@@ -53,11 +54,11 @@ pub struct DeviceArguments {
 pub struct WatchArguments {
     /// A board that races already, on a debug probe
     #[arg(long, value_name = "NAME", value_parser = parse_board)]
-    #[arg(required_unless_present = "file", conflicts_with = "file")]
+    #[arg(required_unless_present = "recording", conflicts_with = "recording")]
     pub board: Option<&'static Board>,
     /// A recording of what a board sent; - is standard input
-    #[arg(long, value_name = "FILE")]
-    pub file: Option<PathBuf>,
+    #[arg(long = "file", value_name = "FILE")]
+    pub recording: Option<PathBuf>,
     /// Give up when the board has said nothing for so long
     #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = parse_seconds)]
     pub timeout: Duration,

@@ -10,9 +10,11 @@ use anyhow::{Context, Result, bail};
 use derby_boards::{Board, Link};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::fnv1a;
+use super::args::DeviceArguments;
 use super::tool::CARGO;
+use super::{fnv1a, needs};
 use crate::field::Field;
+use crate::source::Source;
 
 /// Where this program was built from, whose firmware stands beside it.
 const OWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../firmware");
@@ -97,19 +99,39 @@ impl Firmware {
     }
 }
 
+/// Builds the image for the race of `field`, if that fits the board.
+///
+/// # Errors
+/// When it does not fit or does not build.
+pub fn of_race(
+    arguments: &DeviceArguments,
+    field: &Field,
+    image: &str,
+    link: Link,
+) -> Result<PathBuf> {
+    needs::admit(arguments.board, field, image, link)?;
+    let firmware = Firmware::find(arguments.firmware.as_deref())?;
+    firmware.build(arguments.board, image, link, Some(&constants(field)))
+}
+
 /// The constants of a race as the firmware includes them. What `{:?}` prints of entries and
 /// settings is Rust, as the firmware has all their variants in scope.
 pub fn constants(field: &Field) -> String {
-    let Field { source, entries, settings, samples } = field;
-    let seed = source.seed;
-    let task = &source.task;
+    let Field { source, entries, settings, samples, .. } = field;
+    let drawn = match source {
+        Source::Task { task, seed } => format!(
+            "/// The task.\npub const TASK: Task = {task:?};\n\
+             /// The stream of samples.\npub const SEED: u64 = {seed};\n\
+             /// Samples of the race.\npub const SAMPLES: u64 = {samples};\n"
+        ),
+        // Such samples are sent, and only the image that draws its own asks for these.
+        _ => String::new(),
+    };
+    let nets = entries.len();
     format!(
-        "/// The task.\npub const TASK: Task = {task:?};\n\
-         /// Samples of the race.\npub const SAMPLES: u64 = {samples};\n\
-         /// The stream of samples.\npub const SEED: u64 = {seed};\n\
+        "{drawn}\
          /// The nets.\npub const ENTRIES: [Entry; {nets}] = {entries:#?};\n\
-         /// How they race.\npub const SETTINGS: Settings = {settings:#?};\n",
-        nets = entries.len(),
+         /// How they race.\npub const SETTINGS: Settings = {settings:#?};\n"
     )
 }
 

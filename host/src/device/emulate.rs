@@ -1,25 +1,23 @@
 //! `derby emulate`: a race on a board that QEMU emulates.
 
-use std::fs::File;
 use std::io::{BufWriter, Read};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use derby_boards::{Board, Link};
 
 use super::args::DeviceArguments;
-use super::build::{self, Firmware};
-use super::check::Check;
-use super::end::{self, End};
+use super::build;
+use super::end::End;
 use super::feed::feed;
-use super::listen::{Hush, Listener, Said};
+use super::listen::{Hush, Said};
 use super::log::Texts;
+use super::needs::{self, SERVE};
+use super::show::show;
 use super::tool::QEMU;
-use crate::field;
-use crate::run;
 
 /// `derby emulate`.
 ///
@@ -27,37 +25,27 @@ use crate::run;
 /// What is missing or does not fit, and anything but a race that the board ran to its end and
 /// told completely.
 pub fn command(arguments: &DeviceArguments) -> Result<()> {
-    let DeviceArguments { board, race, .. } = arguments;
-    let field = super::field(board, race)?;
-    let image = if arguments.serve { "serve" } else { "race" };
-    super::plan::admit(board, &field, image, Link::Semihosting)?;
-    let firmware = Firmware::find(arguments.firmware.as_deref())?;
-    let path = firmware.build(board, image, Link::Semihosting, Some(&build::constants(&field)))?;
-
-    let isa = field::isa(&race.field);
-    let mut views = run::views(race)?;
-    let mut listener = Listener::new(&field, &mut views);
-    if arguments.check {
-        listener.check(Check::of(&field, &mut field::crew(&race.field), isa)?);
+    let board = arguments.board;
+    if board.emulator.is_none() {
+        bail!("{} cannot be emulated, only flashed: derby flash", board.name);
     }
-    if let Some(path) = &arguments.record {
-        let file = File::create(path).with_context(|| format!("--record {}", path.display()))?;
-        listener.record(file);
-    }
-    let end = thread::scope(|scope| {
-        let (mut emulator, samples) = Emulator::start(board, &path)?;
-        if arguments.serve {
-            // It fails when the board ends before it has taken all, which the board's end tells.
-            scope.spawn(|| feed(&field, &mut BufWriter::new(samples)));
-        }
-        match listener.listen(&emulator.said, arguments.timeout)? {
-            Hush::Ended => emulator.end(),
-            Hush::Timeout => Ok(End::Silent(arguments.timeout)),
-        }
-    })?;
-    let judgement = end::judge(end, listener.heard());
-    listener.finish(isa)?;
-    judgement
+    QEMU.find()?;
+    let field = super::field(board, &arguments.race)?;
+    let image = needs::image(&field.source, arguments.serve);
+    let path = build::of_race(arguments, &field, image, Link::Semihosting)?;
+    show(arguments, &field, |listener| {
+        thread::scope(|scope| {
+            let (mut emulator, samples) = Emulator::start(board, &path)?;
+            if image == SERVE {
+                // It fails when the board ends before it has taken all, which its end tells.
+                scope.spawn(|| feed(&field, &mut BufWriter::new(samples)));
+            }
+            match listener.listen(&emulator.said, arguments.timeout)? {
+                Hush::Ended => emulator.end(),
+                Hush::Timeout => Ok(End::Silent(arguments.timeout)),
+            }
+        })
+    })
 }
 
 /// An emulated board. It ends when this is dropped.
@@ -76,9 +64,7 @@ impl Emulator {
     pub fn start(board: &Board, image: &Path) -> Result<(Self, ChildStdin)> {
         let texts = Texts::of(image)?;
         let name = image.to_str().context("the image's name is not text")?;
-        let arguments = board.emulator_arguments(name, false).with_context(|| {
-            format!("{} cannot be emulated, only flashed: derby flash", board.name)
-        })?;
+        let arguments = board.emulator_arguments(name, false).context("no such emulator")?;
         let mut process = QEMU
             .command()
             .args(arguments)
@@ -91,7 +77,7 @@ impl Emulator {
         let (sender, said) = mpsc::channel();
         let emulator = Self { process, said };
         let (Some(samples), Some(mut logs), Some(events)) = streams else {
-            anyhow::bail!("the emulator has no streams");
+            bail!("the emulator has no streams");
         };
         let lines = sender.clone();
         // Both end with the emulator, and a listener that went away is told nothing.

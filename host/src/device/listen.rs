@@ -42,7 +42,7 @@ pub enum Hush {
 #[expect(missing_debug_implementations, reason = "views have none")]
 pub struct Listener<'l> {
     field: &'l Field,
-    views: &'l mut [Box<dyn View + 'l>],
+    views: Vec<Box<dyn View>>,
     frames: Frames<Vec<u8>>,
     heard: Heard,
     progress: ProgressBar,
@@ -55,7 +55,7 @@ pub struct Listener<'l> {
 
 impl<'l> Listener<'l> {
     /// A listener to the race of `field` that tells `views`.
-    pub fn new(field: &'l Field, views: &'l mut [Box<dyn View + 'l>]) -> Self {
+    pub fn new(field: &'l Field, views: Vec<Box<dyn View>>) -> Self {
         let room = derby_wire::event_room(field.entries.len(), field.source.outputs());
         Self {
             field,

@@ -1,9 +1,9 @@
 //! The programs that others have to bring: what each is for, and the one command that installs it.
 
 use std::io;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, Error, anyhow};
+use anyhow::{Error, Result, anyhow};
 use derby_boards::EMULATOR;
 
 /// A program of somebody else.
@@ -32,13 +32,23 @@ impl Tool {
         Command::new(self.program)
     }
 
+    /// Makes sure that the program is there, before much work is done for it.
+    ///
+    /// # Errors
+    /// What installs it, when it is not.
+    pub fn find(&self) -> Result<()> {
+        let mut call = self.command();
+        call.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        call.status().map(drop).map_err(|error| self.failed(error))
+    }
+
     /// What to say when the program could not be started.
     pub fn failed(&self, error: io::Error) -> Error {
         let Self { program, install } = self;
         if error.kind() == io::ErrorKind::NotFound {
             return anyhow!("{program} is not installed; this installs it: {install}");
         }
-        Err::<(), _>(error).with_context(|| (*program).to_owned()).unwrap_err()
+        Error::new(error).context(*program)
     }
 }
 
@@ -49,7 +59,7 @@ mod tests {
     #[test]
     fn a_missing_tool_is_named_with_what_installs_it() {
         let absent = Tool { program: "derby-has-no-such-tool", install: "make it" };
-        let error = absent.command().spawn().map_err(|error| absent.failed(error)).unwrap_err();
+        let error = absent.find().unwrap_err();
         let text = "derby-has-no-such-tool is not installed; this installs it: make it";
         assert_eq!(error.to_string(), text);
         for tool in [CARGO, QEMU, PROBE_RS] {
