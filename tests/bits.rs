@@ -57,7 +57,10 @@ fn sine() -> (Course, Hashes) {
         refereeing: Refereeing::Faded,
         ..Settings::NEW
     };
-    (Course { entries, settings, task: Task::Sine, seed: 5, samples: 2000 }, [0x21e8_dd83, 0x1cad_a236])
+    (
+        Course { entries, settings, task: Task::Sine, seed: 5, samples: 2000 },
+        [0x21e8_dd83, 0x1cad_a236],
+    )
 }
 
 /// Classification behind a softmax: several activations, optimizers and losses side by side.
@@ -80,7 +83,10 @@ fn classes() -> (Course, Hashes) {
         entry(33, 1, Activation::Sigmoid),
     ];
     let settings = Settings { batch: 12, check: 700, mixing: Mixing::HEDGE, ..Settings::NEW };
-    (Course { entries, settings, task: Task::XorMod, seed: 2, samples: 1801 }, [0x818d_206a, 0x29aa_f63c])
+    (
+        Course { entries, settings, task: Task::XorMod, seed: 2, samples: 1801 },
+        [0x818d_206a, 0x29aa_f63c],
+    )
 }
 
 fn courses() -> [(&'static str, Course, Hashes); 3] {

@@ -81,7 +81,10 @@ fn the_last_one_goes_on_after_an_outlier() {
     let steps = course.run_on(&inputs, &targets, Feed::Steps, &mut Alone);
     let finite = |bits: &u32| f32::from_bits(*bits).is_finite();
     assert!(steps.parameters[0].iter().all(finite));
-    assert_ne!(steps.parameters, course.run_on(&inputs[..50], &targets[..50], Feed::Steps, &mut Alone).parameters);
+    assert_ne!(
+        steps.parameters,
+        course.run_on(&inputs[..50], &targets[..50], Feed::Steps, &mut Alone).parameters
+    );
     for stretch in [1, 7, 100] {
         course.settings.stretch = stretch;
         let told = course.run_on(&inputs, &targets, Feed::Pieces(600), &mut Alone);

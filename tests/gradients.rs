@@ -3,7 +3,7 @@
 //! # Tolerance
 //! A central difference over `h` is off by `h^2 / 6` times the third derivative ([`TRUNCATED`])
 //! and by f64's rounding over h, some 1e-16 / 1e-4. Rounding in f32 is what runs of the model in
-//! Monte Carlo arithmetic show, the most of any gradient in the layer (`model.rs`).
+//! Monte Carlo arithmetic show, the most of any gradient in the layer (`model/rounding.rs`).
 
 use derby_core::rng::Stream;
 use derby_core::{Activation, Batch, BatchLoss, Entry, Loss, Net, Shape};
@@ -68,7 +68,12 @@ fn cases() -> impl Strategy<Value = Case> {
 }
 
 /// Rows of numbers that are exact in f32.
-fn rows(stream: &mut Stream, rows: usize, width: usize, of: fn(&mut Stream) -> f32) -> Vec<Vec<f64>> {
+fn rows(
+    stream: &mut Stream,
+    rows: usize,
+    width: usize,
+    of: fn(&mut Stream) -> f32,
+) -> Vec<Vec<f64>> {
     (0..rows).map(|_| (0..width).map(|_| f64::from(of(stream))).collect()).collect()
 }
 
@@ -77,7 +82,13 @@ fn flat(rows: &[Vec<f64>]) -> Vec<f32> {
 }
 
 /// Core's losses and gradients.
-fn core(entry: &Entry, parameters: &[f64], x: &[Vec<f64>], y: &[Vec<f64>], held_back: usize) -> (BatchLoss, Vec<f32>) {
+fn core(
+    entry: &Entry,
+    parameters: &[f64],
+    x: &[Vec<f64>],
+    y: &[Vec<f64>],
+    held_back: usize,
+) -> (BatchLoss, Vec<f32>) {
     let samples = x.len();
     let (inputs, targets) = (flat(x), flat(y));
     let batch = Batch { inputs: &inputs, targets: &targets, samples, held_back };
@@ -165,7 +176,8 @@ fn check(case: &Case, tally: &mut Tally) -> Result<(), TestCaseError> {
         let rounding = largest(&spread);
         let scale = largest(&answer.gradients).max(answer.cost);
         // All of the layer's parameters at once, some up and some down, then a few alone.
-        let signs: Vec<_> = own.clone().map(|place| (place, stream.symmetric(1.0).signum())).collect();
+        let signs: Vec<_> =
+            own.clone().map(|place| (place, stream.symmetric(1.0).signum())).collect();
         let singles = (0..SINGLE).map(|_| {
             let place = own.start + stream.below(layer.parameters() as u32) as usize;
             vec![(place, 1.0)]

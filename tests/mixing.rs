@@ -62,7 +62,7 @@ fn mixings() -> Vec<Mixing> {
         Mixing::Hedge { rate: 100.0 },
         Mixing::GRADIENT,
     ];
-    for rate in [0.01, 1e6] {
+    for rate in [0.01, 1e30] {
         for optimizer in optimizers(rate) {
             for slope in [Slope::True, Slope::Product] {
                 for positive in [Positive::Clip, Positive::Stretch] {
@@ -111,8 +111,12 @@ fn cases(mixing: Mixing) -> impl Strategy<Value = Case> {
             let (batch, held_back) = batch;
             let (size, rate) = sizes;
             let settings = Settings { batch, held_back, stretch, check, mixing, refereeing };
-            entries(inputs, outputs, rate)
-                .prop_map(move |entries| Case { entries, settings, size, seed })
+            entries(inputs, outputs, rate).prop_map(move |entries| Case {
+                entries,
+                settings,
+                size,
+                seed,
+            })
         })
 }
 

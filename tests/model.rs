@@ -1,49 +1,16 @@
 //! A net as a textbook writes it: in f64, one number at a time, sharing no code with core. It is
-//! compared with PyTorch too, so it stands in where no other reference is at hand.
-//!
-//! # Monte Carlo arithmetic
-//! How far off may f32 be after twenty steps of Adam? As far as rounding takes it, and the
-//! net's own conditioning says how far that is. So the model may round: [`Rounding`] multiplies
-//! the result of every operation by `1 + U n` with n uniform in -1..1, as if it had been an
-//! operation in f32, and every constant likewise, once (D. S. Parker, "Monte Carlo arithmetic",
-//! 1997). Core's run is one more draw from the spread of such runs: [`spread`] measures it.
+//! compared with PyTorch too, so it stands in where no other reference is at hand. And it may round
+//! as f32 might ([`Rounding`]), which says how far core may be off.
 //!
 //! Parameters lie `[layer][output][input]`, the bias after the last input.
 
-use derby_core::rng::Stream;
-use derby_core::{Activation, Entry, Loss, Optimizer, Shape};
+mod optimizer;
+mod rounding;
 
-/// Unit roundoff of f32, 2^-24.
-pub const U: f64 = 1.0 / 16_777_216.0;
+pub use rounding::{Rounding, U, spread};
 
-/// How operations round.
-#[derive(Clone, Debug)]
-pub struct Rounding(Option<Stream>);
-
-impl Rounding {
-    /// As f64 does.
-    pub const EXACT: Self = Self(None);
-
-    /// As f32 might, in the way that `seed` picks.
-    pub fn random(seed: u64) -> Self {
-        Self(Some(Stream::new(seed, 0)))
-    }
-
-    /// The result `x` of one operation.
-    fn of(&mut self, x: f64) -> f64 {
-        self.to(x, 1.0)
-    }
-
-    /// The result `x` of a function whose relative error reaches `units` of [`U`].
-    fn to(&mut self, x: f64, units: f64) -> f64 {
-        x + self.noise(units * x)
-    }
-
-    /// An error of up to `bound` times [`U`].
-    fn noise(&mut self, bound: f64) -> f64 {
-        self.0.as_mut().map_or(0.0, |stream| f64::from(stream.symmetric(1.0)) * bound * U)
-    }
-}
+use derby_core::{Activation, Entry, Loss, Shape};
+use optimizer::Constants;
 
 /// A batch, sample by sample.
 #[derive(Clone, Copy, Debug)]
@@ -239,10 +206,11 @@ impl Model {
     pub fn learn(&mut self, samples: Samples<'_>) {
         let mut gradients = self.answer(samples).gradients;
         for (start, fan_in, fan_out) in self.layers() {
-            for place in start..start + (fan_in + 1) * fan_out {
-                if (place - start) % (fan_in + 1) < fan_in && self.constants.l2 != 0.0 {
-                    let penalty = self.rounding.of(self.constants.l2 * self.parameters[place]);
-                    gradients[place] = self.rounding.of(gradients[place] + penalty);
+            for row in (start..).step_by(fan_in + 1).take(fan_out) {
+                let weights = &self.parameters[row..][..fan_in];
+                for (gradient, w) in gradients[row..][..fan_in].iter_mut().zip(weights) {
+                    let penalty = self.rounding.of(self.constants.l2 * w);
+                    *gradient = self.rounding.of(*gradient + penalty);
                 }
             }
         }
@@ -313,124 +281,6 @@ fn slope(f: Activation, a: f64, rounding: &mut Rounding) -> f64 {
         Activation::Identity => 1.0,
         Activation::Softmax => unreachable!("softmax is for outputs only"),
     }
-}
-
-/// The optimizer's settings as decimals, each rounded once.
-#[derive(Clone, Copy, Debug)]
-struct Constants {
-    optimizer: Optimizer,
-    l2: f64,
-    rate: f64,
-    /// Momentum, rho, beta1 or the factor of a step that shrinks.
-    a: f64,
-    /// The decay of squares, beta2 or the factor of a step that grows.
-    b: f64,
-    eps: f64,
-}
-
-impl Constants {
-    fn of(entry: &Entry, rounding: &mut Rounding) -> Self {
-        let (rate, a, b, eps) = match entry.optimizer {
-            Optimizer::Sgd { rate } => (rate, 0.0, 0.0, 0.0),
-            Optimizer::Momentum { rate, momentum, .. } => (rate, momentum, 0.0, 0.0),
-            Optimizer::Adagrad { rate, eps } => (rate, 0.0, 0.0, eps),
-            Optimizer::Adadelta { rate, rho, eps } => (rate, rho, 0.0, eps),
-            Optimizer::RmsProp { rate, decay, momentum, eps } => (rate, momentum, decay, eps),
-            Optimizer::Adam { rate, beta1, beta2, eps } => (rate, beta1, beta2, eps),
-            Optimizer::Rprop { rate, shrink, grow, .. } => (rate, shrink, grow, 0.0),
-            other => panic!("{other:?} is not PyTorch's"),
-        };
-        let mut once = |constant: f32| rounding.of(decimal(constant));
-        Self {
-            optimizer: entry.optimizer,
-            l2: once(entry.decay),
-            rate: once(rate),
-            a: once(a),
-            b: once(b),
-            eps: once(eps),
-        }
-    }
-
-    /// `torch.optim`, as its documentation writes it.
-    fn step(
-        &self,
-        t: i32,
-        w: &mut f64,
-        g: f64,
-        first: &mut f64,
-        second: &mut f64,
-        rounding: &mut Rounding,
-    ) {
-        let Self { rate, a, b, eps, .. } = *self;
-        // Each closure is a term of at most three operations.
-        let mut of = |x: f64| rounding.to(x, 3.0);
-        let step = match self.optimizer {
-            Optimizer::Sgd { .. } => of(rate * g),
-            Optimizer::Momentum { nesterov, .. } => {
-                *first = of(a * *first) + g;
-                let ahead = if nesterov { g + of(a * *first) } else { *first };
-                of(rate * ahead)
-            }
-            Optimizer::Adagrad { .. } => {
-                *first = of(*first + g * g);
-                of(rate * g / (first.sqrt() + eps))
-            }
-            Optimizer::Adadelta { .. } => {
-                *first = of(a * *first) + of((1.0 - a) * g * g);
-                let d = of((*second + eps).sqrt()) / of((*first + eps).sqrt()) * g;
-                *second = of(a * *second) + of((1.0 - a) * d * d);
-                of(rate * d)
-            }
-            Optimizer::RmsProp { .. } => {
-                *first = of(b * *first) + of((1.0 - b) * g * g);
-                *second = of(a * *second) + of(g / (first.sqrt() + eps));
-                of(rate * *second)
-            }
-            Optimizer::Adam { .. } => {
-                *first = of(a * *first) + of((1.0 - a) * g);
-                *second = of(b * *second) + of((1.0 - b) * g * g);
-                // The powers are near 1 at first, where their rounding counts most.
-                let (a_power, b_power) = (of(a.powi(t)), of(b.powi(t)));
-                let mean = of(*first / (1.0 - a_power));
-                let square = of(*second / (1.0 - b_power));
-                of(rate * mean / (square.sqrt() + eps))
-            }
-            Optimizer::Rprop { least, most, .. } => {
-                let size = if t == 1 { rate } else { *second };
-                let (size, g) = if g * *first > 0.0 {
-                    (of(size * b), g)
-                } else if g * *first < 0.0 {
-                    (of(size * a), 0.0)
-                } else {
-                    (size, g)
-                };
-                *second = size.clamp(decimal(least), decimal(most));
-                *first = g;
-                if g == 0.0 { 0.0 } else { *second * g.signum() }
-            }
-            other => panic!("{other:?} is not PyTorch's"),
-        };
-        *w = rounding.of(*w - step);
-    }
-}
-
-/// The decimal that a constant was written as: 0.1, and not the f32 next to it.
-fn decimal(constant: f32) -> f64 {
-    constant.to_string().parse().unwrap_or(f64::NAN)
-}
-
-/// How far each number may be from `exact`: four times as far as the farthest of the `rounded`
-/// runs, and two roundings for what is done with it. Sixteen runs of a normal spread reach two
-/// deviations, so the bound is at about eight.
-pub fn spread<'r>(exact: &[f64], rounded: impl IntoIterator<Item = &'r [f64]>) -> Vec<f64> {
-    let mut most: Vec<f64> = exact.iter().map(|x| 0.5 * U * x.abs()).collect();
-    for run in rounded {
-        for ((most, x), exact) in most.iter_mut().zip(run).zip(exact) {
-            *most = most.max((x - exact).abs());
-        }
-    }
-    most.iter_mut().for_each(|most| *most *= 4.0);
-    most
 }
 
 /// A net's numbers, such as parameters or gradients, from core's order to the model's.

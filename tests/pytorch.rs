@@ -2,7 +2,7 @@
 //!
 //! # Tolerance
 //! Two bounds hold, both derived. A run in f32 may be as far from the exact one as runs of the
-//! model in Monte Carlo arithmetic are (`model.rs`), number by number: that bound knows how
+//! model in Monte Carlo arithmetic are (`model/rounding.rs`), number by number: that bound knows how
 //! optimizers with steps of nearly one size, such as Adam, RMSprop and Rprop, magnify the rounding of
 //! a gradient near 0, and how errors grow from step to step. Before and at the first step there
 //! is the bound of textbooks too, `units in the last place x number of terms` ([`FEW`]). The

@@ -1,39 +1,31 @@
 //! What the race keeps about each net beside its weights.
 
-/// The running mean of losses since the last event, with the rounding of a long sum carried
-/// along (Neumaier).
+/// The running mean of losses or weights since the last event. What a long sum would round off is
+/// carried to the next number (Kahan).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Mean {
     sum: f32,
-    lost: f32,
+    carry: f32,
     count: u32,
 }
 
 impl Mean {
     /// No numbers yet.
-    pub(crate) const NONE: Self = Self { sum: 0.0, lost: 0.0, count: 0 };
+    pub(crate) const NONE: Self = Self { sum: 0.0, carry: 0.0, count: 0 };
 
     /// Takes one number in.
     pub(crate) fn add(&mut self, number: f32) {
+        let number = number - self.carry;
         let sum = self.sum + number;
-        let (large, small) = if magnitude(self.sum) < magnitude(number) {
-            (number, self.sum)
-        } else {
-            (self.sum, number)
-        };
-        self.lost += (large - sum) + small;
+        self.carry = (sum - self.sum) - number;
         self.sum = sum;
         self.count = self.count.saturating_add(1);
     }
 
     /// The mean of the numbers taken in; 0 of none.
     pub(crate) fn value(&self) -> f32 {
-        if self.count == 0 { 0.0 } else { (self.sum + self.lost) / self.count as f32 }
+        if self.count == 0 { 0.0 } else { self.sum / self.count as f32 }
     }
-}
-
-fn magnitude(x: f32) -> f32 {
-    if x < 0.0 { -x } else { x }
 }
 
 /// One net's page: whether it races, its steps and its losses.

@@ -57,7 +57,10 @@ impl fmt::Display for SetupError {
             }
             Self::Batch => write!(f, "a batch needs at least one sample to learn from"),
             Self::NotBuilt => {
-                write!(f, "an optimizer or the mixer is not in this build; it needs the feature full")
+                write!(
+                    f,
+                    "an optimizer or the mixer is not in this build; it needs the feature full"
+                )
             }
             Self::Memory { needed, given } => {
                 write!(f, "the race needs {needed} numbers of memory and got {given}")

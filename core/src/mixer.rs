@@ -209,7 +209,7 @@ impl<'a> Mixer<'a> {
                     Positive::Stretch => gradient::stretch(self.weights, self.outputs, books),
                 }
             }
-#[cfg(feature = "full")]
+            #[cfg(feature = "full")]
             Mixing::Ratio { interval, .. } | Mixing::Win { interval, .. } => {
                 self.note(entries, books, answers, targets);
                 self.since = self.since.saturating_add(self.samples(targets) as u32);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::crew::Isa;
 use crate::data::{self, Missing, Ordinal};
+use crate::device::args::{DeviceArguments, PlanArguments, WatchArguments};
 use crate::nets::NetList;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -31,6 +32,14 @@ pub enum Command {
     Race(RaceArguments),
     /// Train each net alone on the same stream and rank them by test loss
     Isolate(IsolateArguments),
+    /// Say what a race takes of a board, and whether it fits; exit code 1 when it does not
+    Plan(PlanArguments),
+    /// Race on a board that QEMU emulates
+    Emulate(DeviceArguments),
+    /// Race on a board at a debug probe
+    Flash(DeviceArguments),
+    /// Watch a board that races already, or a recording
+    Watch(WatchArguments),
 }
 
 /// What enters and how it trains; the same for every command that trains.

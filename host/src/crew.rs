@@ -27,6 +27,7 @@ pub enum Isa {
 impl Isa {
     /// All that this machine has, the widest last.
     pub fn all() -> Vec<Self> {
+        #[cfg_attr(not(target_arch = "x86_64"), allow(unused_mut))]
         let mut all = vec![Self::Baseline(Scalar)];
         #[cfg(target_arch = "x86_64")]
         {

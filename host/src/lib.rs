@@ -2,11 +2,12 @@
 //!
 //! The race itself is [`derby_core`]'s; what stands here feeds it samples ([`source`]), runs it
 //! on threads and vector registers ([`crew`]), tests the nets on samples held out ([`score`])
-//! and shows what happens ([`view`]).
+//! and shows what happens ([`view`]). [`device`] does the same for races on microcontrollers.
 
 pub mod args;
 pub mod crew;
 pub mod data;
+pub mod device;
 pub mod field;
 pub mod isolate;
 pub mod nets;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use derby::args::{Arguments, Command, RaceArguments};
+use derby::device;
 
 fn main() -> ExitCode {
     let command = match Arguments::try_parse() {
@@ -17,6 +18,10 @@ fn main() -> ExitCode {
     let done = match command.unwrap_or_else(|| Command::Race(RaceArguments::paper())) {
         Command::Race(arguments) => derby::run::command(&arguments),
         Command::Isolate(arguments) => derby::isolate::command(&arguments),
+        Command::Plan(arguments) => device::plan::command(&arguments),
+        Command::Emulate(arguments) => device::emulate::command(&arguments),
+        Command::Flash(arguments) => device::flash::command(&arguments),
+        Command::Watch(arguments) => device::watch::command(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

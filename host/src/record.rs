@@ -42,6 +42,13 @@ pub struct Ranked {
     pub score: Score,
 }
 
+impl Ranked {
+    /// Samples for which it raced; the most where it raced to the end.
+    fn stayed(&self) -> u64 {
+        self.left.unwrap_or(u64::MAX)
+    }
+}
+
 impl Record {
     /// A record of a race of so many nets.
     pub fn new(nets: usize) -> Self {
@@ -88,10 +95,22 @@ impl Record {
                 score: examiner.score(&entry, parameters),
             })
             .collect();
-        ranking.sort_by(|a, b| {
-            let stayed = |ranked: &Ranked| ranked.left.unwrap_or(u64::MAX);
-            stayed(b).cmp(&stayed(a)).then_with(|| a.score.order(&b.score))
-        });
+        ranking.sort_by(|a, b| b.stayed().cmp(&a.stayed()).then_with(|| a.score.order(&b.score)));
+        ranking
+    }
+
+    /// The nets where nothing is there to test them with, best first: the longer in the race the
+    /// better, then by the mixer's trust.
+    pub fn untested(&self, entries: &[Entry]) -> Vec<Ranked> {
+        let score = Score { loss: f64::NAN, accuracy: None, bits: None };
+        let nets = entries.iter().zip(&self.left).enumerate();
+        let mut ranking: Vec<_> =
+            nets.map(|(net, (&entry, &left))| Ranked { net, entry, left, score }).collect();
+        let trust = |ranked: &Ranked| {
+            let standings = self.finish.as_ref().map(|finish| finish.standings.as_slice());
+            standings.and_then(|standings| standings.get(ranked.net).copied()).unwrap_or(0.0)
+        };
+        ranking.sort_by(|a, b| b.stayed().cmp(&a.stayed()).then(trust(b).total_cmp(&trust(a))));
         ranking
     }
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use derby_core::{Book, Event, Plan, Race};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -20,6 +20,10 @@ use crate::view::{self, View};
 
 /// Samples that are made at once.
 const CHUNK: u64 = 10_000;
+
+/// Most numbers of memory for a race: 8 GiB of them. A mistyped net list should end in a message
+/// and not in a machine that swaps.
+const MOST: usize = 1 << 31;
 
 /// How a race ended.
 #[derive(Clone, Debug)]
@@ -80,7 +84,12 @@ pub fn race(
     views: &mut [Box<dyn View + '_>],
 ) -> Result<Outcome> {
     let started = Instant::now();
-    let mut memory = vec![0.0; Plan::of(&field.entries, &field.settings).total()];
+    let needed = Plan::of(&field.entries, &field.settings).total();
+    if needed > MOST {
+        let gibibytes = needed as f64 * 4.0 / f64::from(1 << 30);
+        bail!("--nets: the race needs {gibibytes:.1} GiB of memory, more than the 8 GiB allowed");
+    }
+    let mut memory = vec![0.0; needed];
     let mut books = vec![Book::NEW; field.entries.len()];
     let mut race = Race::new(&field.entries, field.settings, &mut memory, &mut books)?;
 

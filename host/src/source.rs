@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use derby_core::{Activation, Loss, Task};
 
 use crate::data::{self, Table};
@@ -19,6 +19,13 @@ pub enum Source {
     },
     /// A user's table, epoch after epoch.
     Table(Arc<Table>),
+    /// Samples that somebody else has, of which only the widths are known.
+    Unseen {
+        /// Width of a sample.
+        inputs: usize,
+        /// Width of a target.
+        outputs: usize,
+    },
 }
 
 /// Samples side by side, `[sample][column]`.
@@ -41,6 +48,7 @@ impl Source {
         match self {
             Self::Task { task, .. } => task.inputs(),
             Self::Table(table) => table.encoding().input_width(),
+            Self::Unseen { inputs, .. } => *inputs,
         }
     }
 
@@ -49,6 +57,7 @@ impl Source {
         match self {
             Self::Task { task, .. } => task.outputs(),
             Self::Table(table) => table.encoding().target_width(),
+            Self::Unseen { outputs, .. } => *outputs,
         }
     }
 
@@ -60,6 +69,7 @@ impl Source {
                 data::Task::Classification => (Activation::Softmax, Loss::CrossEntropy),
                 data::Task::Regression => (Activation::Identity, Loss::Squared),
             },
+            Self::Unseen { .. } => (Activation::Identity, Loss::Squared),
         }
     }
 
@@ -89,6 +99,7 @@ impl Source {
                 samples.resize(self, usize::try_from(rows.count())?);
                 rows.fill(&mut samples.inputs, &mut samples.targets)?;
             }
+            Self::Unseen { .. } => {}
         }
         Ok(samples)
     }
@@ -144,6 +155,7 @@ impl Stream<'_> {
                     }
                 }
             }
+            Source::Unseen { .. } => bail!("the samples are not here"),
         }
         Ok(())
     }

@@ -1,10 +1,7 @@
 //! Mixer and referee against the reference program's own results, case by case. Where Derby
 //! differs on purpose, the expectation says so by name, and the rest of the case still counts.
-//!
-//! # Tolerance
-//! The reference computes in f64, Derby in f32 with unit roundoff [`U`]. [`Weights`] carries for
-//! each weight a bound of its error, to first order in `U`: it starts with the rounding of the
-//! input, and each operation's method says how it grows. Nothing is tuned.
+
+mod bounds;
 
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -15,9 +12,7 @@ use std::vec::Vec;
 use super::{Mixer, Mixing, gradient, heuristic, rebalance};
 use crate::book::{Book, racing};
 use crate::referee::{Reason, Referee, Refereeing};
-
-/// Unit roundoff of f32, 2^-24.
-const U: f64 = 1.0 / 16_777_216.0;
+use bounds::Weights;
 
 /// One call of the reference program; see `golden/README.md`.
 #[derive(Deserialize)]
@@ -94,94 +89,6 @@ fn share_out(weights: &mut [f64], outputs: usize) {
     for output in 0..outputs {
         let sum: f64 = weights.iter().skip(output).step_by(outputs).sum();
         weights.iter_mut().skip(output).step_by(outputs).for_each(|w| *w /= sum);
-    }
-}
-
-/// Derby's weights on their way through a case, with a bound of each one's error.
-struct Weights {
-    outputs: usize,
-    values: Vec<f32>,
-    errors: Vec<f64>,
-}
-
-impl Weights {
-    fn of(case: &Case) -> Self {
-        Self {
-            outputs: case.outputs,
-            values: rounded(&case.weights),
-            errors: case.weights.iter().map(|w| U * w.abs()).collect(),
-        }
-    }
-
-    /// The places of an output's weights of racing nets.
-    fn column(&self, output: usize, books: &[Book]) -> Vec<usize> {
-        racing(books).map(|net| net * self.outputs + output).collect()
-    }
-
-    fn largest_error(&self, places: &[usize]) -> f64 {
-        places.iter().fold(0.0, |most: f64, &place| most.max(self.errors[place]))
-    }
-
-    /// `((w - least) / span + 0.001) * 0.99`, with errors up to e in `w`, `least` and `most`.
-    /// Numerator and span are each off by at most `2 e + U span`, so the quotient, at most 1, by
-    /// `2 (2 e + U span) / span + U`. The other two operations and two constants, on numbers up
-    /// to 1.001, add 4 U.
-    fn stretch(&mut self, books: &[Book]) {
-        for output in 0..self.outputs {
-            let places = self.column(output, books);
-            let error = self.largest_error(&places);
-            let values = places.iter().map(|&place| f64::from(self.values[place]));
-            let (least, most) =
-                values.fold((f64::MAX, f64::MIN), |(least, most), w| (least.min(w), most.max(w)));
-            let span = most - least;
-            if span >= 1e-8 {
-                places.iter().for_each(|&p| self.errors[p] = 4.0 * error / span + 7.0 * U);
-            }
-        }
-        gradient::stretch(&mut self.values, self.outputs, books);
-    }
-
-    /// `p = w / sum` over n nets, with errors up to e in each `w`: the sum is off by at most
-    /// `n e + (n - 1) U sum`, so p by `e / sum + p (n e / sum + n U)`.
-    fn rebalance(&mut self, books: &[Book]) {
-        let before = self.values.clone();
-        rebalance(&mut self.values, self.outputs, books);
-        for output in 0..self.outputs {
-            let places = self.column(output, books);
-            let nets = places.len() as f64;
-            let sum: f64 = places.iter().map(|&place| f64::from(before[place])).sum();
-            assert!(sum > 0.0, "the reference divides by a sum of {sum}");
-            let error = self.largest_error(&places) / sum;
-            for place in places {
-                let share = f64::from(self.values[place]);
-                self.errors[place] = error + share * nets * (error + U);
-            }
-        }
-    }
-
-    /// A step that moved weights by gains of at most `most`, each the product of the rate and
-    /// the inverse of a ratio of rounded numbers: 6 roundings and 2 of inputs. The addition's
-    /// own is relative to the new weight.
-    fn gained(&mut self, most: f64) {
-        for (error, value) in self.errors.iter_mut().zip(&self.values) {
-            *error += U * (8.0 * most + f64::from(value.abs()));
-        }
-    }
-
-    /// Whether racing nets hold what the reference says within the bounds, and others nothing.
-    fn assert_agree(&self, case: &Case, books: &[Book], reference: &[f64]) {
-        for (place, &expected) in reference.iter().enumerate() {
-            let (net, output) = (place / self.outputs, place % self.outputs);
-            let (value, bound) = (f64::from(self.values[place]), self.errors[place]);
-            let name = std::format!("case {}, {}, w[{net}][{output}]", case.place, case.op);
-            assert!(bound < 1e-4, "{name}: a bound of {bound} says nothing");
-            if books[net].races() {
-                let off = (value - expected).abs();
-                assert!(off <= bound, "{name} = {value}, not {expected}: {off:e} > {bound:e}");
-            } else {
-                assert_eq!(value, 0.0, "{name} of a net out of the race");
-            }
-        }
     }
 }
 
@@ -335,9 +242,10 @@ fn has_least_cost(case: &Case, chosen: impl Fn(usize) -> bool) -> bool {
 fn dead_nets_are_in_no_minimum() {
     for case in cases("heuristic_weights").chain(cases("heuristic_win")) {
         let outputs = case.outputs;
-        // The last net is made to leave as well, so that every case has a dead one.
+        // Some are made to leave as well, so that every case has dead nets, at either end.
         let mut books = case.books();
         books[case.nets - 1].left = true;
+        books[0].left = case.nets > 2;
         let alone: Vec<_> = racing(&books).collect();
         let rows = |numbers: &[f64], width: usize| -> Vec<f32> {
             rounded(numbers)
@@ -445,5 +353,46 @@ fn elimination_of_the_faded() {
         share_out(&mut reference, case.outputs);
         weights.rebalance(&books);
         weights.assert_agree(&case, &books, &reference);
+    }
+}
+
+/// Where the golden file has no case: shares of exactly a half, weights of exactly a twentieth,
+/// and the number of nets from which two are kept.
+#[test]
+fn edges_between_the_cases() {
+    let left = |refereeing, rows: &[(f32, u32)]| {
+        let mut books = vec![Book::NEW; rows.len()];
+        books.iter_mut().zip(rows).for_each(|(book, &(_, score))| book.score = score);
+        let values: Vec<_> = rows.iter().map(|&(weight, _)| weight).collect();
+        let weights = Weights { outputs: 1, errors: vec![0.0; values.len()], values };
+        check(refereeing, 0, &weights, &mut books)
+    };
+    let nobody: [(usize, Reason); 0] = [];
+    let most = Reason::SmallestWeights;
+    assert_eq!(left(Refereeing::Paper, &[(0.5, 5), (0.3, 4), (0.2, 1)]), nobody);
+    assert_eq!(left(Refereeing::Paper, &[(0.5, 5), (0.3, 3), (0.2, 1)]), [(0, most)]);
+    assert_eq!(left(Refereeing::None, &[(0.5, 5), (0.5, 0)]), nobody);
+
+    let faded = |rows: &[(f32, u32)]| -> Vec<_> {
+        left(Refereeing::Faded, rows).into_iter().map(|(net, _)| net).collect()
+    };
+    let twentieth = 0.75 * (1.0_f32 / 20.0);
+    assert_eq!(faded(&[(twentieth, 0), (0.2, 0), (0.75, 0)]), [0]);
+    assert_eq!(faded(&[(twentieth.next_up(), 0), (0.2, 0), (0.75, 0)]), [0; 0]);
+    for (nets, kept) in [(2, 1), (7, 1), (8, 2), (9, 2)] {
+        let mut rows = vec![(0.0, 0); nets];
+        rows[0].0 = 1.0;
+        assert_eq!(faded(&rows).len(), nets - kept, "{nets} nets");
+    }
+}
+
+/// A net without any error is the best there is, and no division by 0.
+#[test]
+fn perfection_gains_the_most() {
+    let books = [Book::NEW; 3];
+    for zero in [heuristic::gain_by_error, heuristic::gain_by_cost] {
+        let mut weights = [0.25, 0.25, 0.5];
+        zero(&mut weights, 1, &books, &[0.0, 3.0, 0.0], 0.125);
+        assert_eq!(weights, [0.375, 0.25, 0.625]);
     }
 }

@@ -61,8 +61,13 @@ impl Mixer<'_> {
 
 /// Ratios from here on gain nothing.
 const RATIO_LIMIT: f32 = 2.0;
-/// Keeps divisions by a sum or a cost of 0 finite.
+/// Keeps a division by a cost of 0 finite.
 const EPSILON: f32 = 1e-8;
+
+/// How often `number` holds the least one; the least itself once, also where it is 0.
+fn ratio(number: f32, least: f32, epsilon: f32) -> f32 {
+    if number == least { 1.0 } else { number / (least + epsilon) }
+}
 
 /// For each output, nets whose share of the error is below twice the least share gain.
 pub(super) fn gain_by_error(
@@ -76,7 +81,7 @@ pub(super) fn gain_by_error(
         let least = super::column(errors, outputs, output, books).fold(f32::INFINITY, lesser);
         let errors = super::column(errors, outputs, output, books);
         for (w, error) in super::column_mut(weights, outputs, output, books).zip(errors) {
-            let ratio = error / least;
+            let ratio = ratio(error, least, 0.0);
             if ratio < RATIO_LIMIT {
                 *w += rate * (1.0 / ratio);
             }
@@ -95,7 +100,7 @@ pub(super) fn gain_by_cost(
     let least = racing(books).filter_map(|net| costs.get(net).copied()).fold(f32::INFINITY, lesser);
     let rows = weights.chunks_exact_mut(outputs.max(1)).zip(costs).zip(books);
     for ((row, cost), _) in rows.filter(|(_, book)| book.races()) {
-        let ratio = cost / (least + EPSILON);
+        let ratio = ratio(*cost, least, EPSILON);
         if ratio < RATIO_LIMIT {
             row.iter_mut().for_each(|w| *w += rate * (1.0 / ratio));
         }

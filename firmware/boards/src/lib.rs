@@ -112,7 +112,7 @@ impl Board {
         let mut arguments = vec!["build", "--release", "--locked", "--bin", image];
         arguments.extend(["--target", self.core.target()]);
         if link == Link::Rtt {
-            arguments.extend(["--no-default-features", "--features", "rtt"]);
+            arguments.extend(["--no-default-features", "--features", "full,rtt"]);
         }
         arguments
     }

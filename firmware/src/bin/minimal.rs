@@ -7,9 +7,7 @@ use core::panic::PanicInfo;
 
 use cortex_m::asm;
 use cortex_m_rt::entry;
-use derby_core::{
-    Entry, Mixing, Optimizer, Plan, Positive, Settings, Shape, Slope, Storage, Task,
-};
+use derby_core::{Entry, Mixing, Optimizer, Plan, Positive, Settings, Shape, Slope, Storage, Task};
 
 const OPTIMIZER: Optimizer = Optimizer::Sgd { rate: 0.1 };
 const TASK: Task = Task::Xor { bits: 8 };
@@ -18,11 +16,7 @@ const ENTRIES: [Entry; 2] = [
     Entry::new(Shape::new(8, 8, 2, 4), 0).optimizer(OPTIMIZER),
 ];
 const SETTINGS: Settings = Settings {
-    mixing: Mixing::Gradient {
-        optimizer: OPTIMIZER,
-        slope: Slope::True,
-        positive: Positive::Clip,
-    },
+    mixing: Mixing::Gradient { optimizer: OPTIMIZER, slope: Slope::True, positive: Positive::Clip },
     ..Settings::NEW
 };
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use derby_boards::{Board, Link};
+use derby_core::Task;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::DeviceArguments;
@@ -74,7 +75,11 @@ impl Firmware {
         for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "DERBY_RACE"] {
             cargo.env_remove(name);
         }
-        let name = format!("{}-{image}-{link:?}-{:08x}", board.name, fnv1a(race.unwrap_or_default().bytes()));
+        let name = format!(
+            "{}-{image}-{link:?}-{:08x}",
+            board.name,
+            fnv1a(race.unwrap_or_default().bytes())
+        );
         let name = name.to_lowercase();
         if let Some(race) = race {
             let file = kept.join(&name).with_extension("rs");
@@ -118,20 +123,18 @@ pub fn of_race(
 /// settings is Rust, as the firmware has all their variants in scope.
 pub fn constants(field: &Field) -> String {
     let Field { source, entries, settings, samples, .. } = field;
-    let drawn = match source {
-        Source::Task { task, seed } => format!(
-            "/// The task.\npub const TASK: Task = {task:?};\n\
-             /// The stream of samples.\npub const SEED: u64 = {seed};\n\
-             /// Samples of the race.\npub const SAMPLES: u64 = {samples};\n"
-        ),
-        // Such samples are sent, and only the image that draws its own asks for these.
-        _ => String::new(),
+    let (task, seed) = match source {
+        Source::Task { task, seed } => (*task, *seed),
+        // The samples are sent, and only the image that draws its own asks for these.
+        _ => (Task::Sine, 0),
     };
-    let nets = entries.len();
     format!(
-        "{drawn}\
+        "/// The task.\npub const TASK: Task = {task:?};\n\
+         /// The stream of samples.\npub const SEED: u64 = {seed};\n\
+         /// Samples of the race.\npub const SAMPLES: u64 = {samples};\n\
          /// The nets.\npub const ENTRIES: [Entry; {nets}] = {entries:#?};\n\
-         /// How they race.\npub const SETTINGS: Settings = {settings:#?};\n"
+         /// How they race.\npub const SETTINGS: Settings = {settings:#?};\n",
+        nets = entries.len(),
     )
 }
 

@@ -79,7 +79,11 @@ fn difference(own: &[u8], other: &Event<Vec<f32>>) -> String {
 /// The first place where two values differ, with what stands there.
 fn first(own: &Value, other: &Value, path: &str) -> Option<String> {
     let inside = |name: &dyn std::fmt::Display, own, other| {
-        first(own, other, &if path.is_empty() { name.to_string() } else { format!("{path}.{name}") })
+        first(
+            own,
+            other,
+            &if path.is_empty() { name.to_string() } else { format!("{path}.{name}") },
+        )
     };
     match (own, other) {
         (Value::Object(a), Value::Object(b)) if a.keys().eq(b.keys()) => {

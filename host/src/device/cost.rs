@@ -46,9 +46,7 @@ const fn instructions(core: Core) -> Instructions {
     match core {
         Core::M0 => Instructions { mac: 264.0, batch_mac: 0.0, root: 1500.0 },
         Core::M3 => Instructions { mac: 158.0, batch_mac: 0.0, root: 900.0 },
-        Core::M4F | Core::M7 | Core::M33 => {
-            Instructions { mac: 3.1, batch_mac: 7.8, root: 8.0 }
-        }
+        Core::M4F | Core::M7 | Core::M33 => Instructions { mac: 3.1, batch_mac: 7.8, root: 8.0 },
     }
 }
 
@@ -62,7 +60,15 @@ pub const fn macs(entry: &Entry) -> usize {
 pub fn per_sample(core: Core, entry: &Entry, batch: usize) -> f64 {
     let Instructions { mac, batch_mac, root } = instructions(core);
     let batch = batch.max(1) as f64;
-    let has_root = |optimizer| !matches!(optimizer, Optimizer::Sgd { .. } | Optimizer::Momentum { .. } | Optimizer::Rprop { .. } | Optimizer::PaperSgd { .. });
+    let has_root = |optimizer| {
+        !matches!(
+            optimizer,
+            Optimizer::Sgd { .. }
+                | Optimizer::Momentum { .. }
+                | Optimizer::Rprop { .. }
+                | Optimizer::PaperSgd { .. }
+        )
+    };
     let mut roots = 0;
     if has_root(entry.optimizer) {
         roots += entry.shape.output_parameters();

@@ -90,6 +90,11 @@ impl Emulator {
         Ok((emulator, samples))
     }
 
+    /// The emulator's process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// How it ended, once it says no more.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 //! trusted: an event that cannot be one of the race goes no further.
 
 use anyhow::{Result, bail};
-use derby_core::Event;
+use derby_core::{Entry, Event};
 
 use super::fnv1a;
 use crate::field::Field;
@@ -17,12 +17,14 @@ pub struct Heard {
     pub samples: u64,
     /// Errors that the board logged.
     pub errors: Vec<String>,
+    /// The code with which the board said that it ends.
+    pub code: Option<i32>,
     /// Frames that were damaged, and skipped.
     pub damaged: u32,
     /// Frames that were whole and told of nothing in this race, and were skipped.
     pub strange: u32,
-    /// Parameters of each net.
-    sizes: Vec<usize>,
+    /// Parameters of each net; `None` of nets whose shape is not known.
+    sizes: Vec<Option<usize>>,
     /// Events heard.
     events: u32,
     /// Bytes before the first event: the emulator's own words.
@@ -35,11 +37,13 @@ const PREFACE: usize = 4096;
 impl Heard {
     /// Nothing yet of the race of `field`.
     pub fn new(field: &Field) -> Self {
-        let sizes: Vec<_> = field.entries.iter().map(|entry| entry.shape.parameters()).collect();
+        let size = |entry: &Entry| entry.shape.is_sound().then(|| entry.shape.parameters());
+        let sizes: Vec<_> = field.entries.iter().map(size).collect();
         Self {
             record: Record::new(sizes.len()),
             samples: 0,
             errors: Vec::new(),
+            code: None,
             damaged: 0,
             strange: 0,
             sizes,
@@ -60,8 +64,9 @@ impl Heard {
 
     /// Whether the end came, and with it all that the nets have learned.
     pub fn is_told(&self) -> bool {
-        let own = self.record.parameters.iter().map(Vec::len);
-        self.record.finish.is_some() && own.eq(self.sizes.iter().copied())
+        let mut pairs = self.record.parameters.iter().zip(&self.sizes);
+        self.record.finish.is_some()
+            && pairs.all(|(own, size)| size.is_none_or(|size| own.len() == size))
     }
 
     /// Whether the race was told from its start to its end, and nothing is missing.
@@ -77,7 +82,8 @@ impl Heard {
             bail!("{damaged} frames were damaged and {strange} told of nothing in this race");
         }
         for (net, (own, size)) in self.record.parameters.iter().zip(&self.sizes).enumerate() {
-            if own.len() != *size {
+            let size = size.unwrap_or(own.len());
+            if own.len() != size {
                 bail!("the record lacks parameters of net {net}: {} of {size} came", own.len());
             }
         }
@@ -114,7 +120,7 @@ impl Heard {
             }
             Event::Entered { net, shape, seed } => {
                 let Some(entry) = field.entries.get(net) else { return self.refuse() };
-                if (entry.shape, entry.seed) != (shape, seed) {
+                if entry.shape.is_sound() && (entry.shape, entry.seed) != (shape, seed) {
                     bail!("the board runs another race: its net {net} is {shape}, seed {seed}");
                 }
                 (true, self.samples)
@@ -128,7 +134,8 @@ impl Heard {
             Event::Trained { net, from, parameters } => {
                 let own = self.record.parameters.get(net).zip(self.sizes.get(net));
                 let fits = own.is_some_and(|(own, size)| {
-                    own.len() == from && parameters.len() <= size - from
+                    let room = size.unwrap_or(usize::MAX).saturating_sub(from);
+                    own.len() == from && parameters.len() <= room
                 });
                 (fits, self.samples)
             }

@@ -18,6 +18,7 @@ use crate::crew::Isa;
 use crate::field::Field;
 use crate::run::{self, Outcome};
 use crate::score::Examiner;
+use crate::source::Source;
 use crate::view::View;
 
 /// What comes from a board.
@@ -37,6 +38,9 @@ pub enum Hush {
     /// It has said nothing for as long as was waited.
     Timeout,
 }
+
+/// How long the last bytes may take that a board sent before it ended.
+const LAST_BYTES: Duration = Duration::from_secs(2);
 
 /// Listens to one race.
 #[expect(missing_debug_implementations, reason = "views have none")]
@@ -62,7 +66,11 @@ impl<'l> Listener<'l> {
             views,
             frames: Frames::new(vec![0; room]),
             heard: Heard::new(field),
-            progress: run::progress(field.samples),
+            progress: if field.samples > 0 {
+                run::progress(field.samples)
+            } else {
+                ProgressBar::hidden()
+            },
             started: Instant::now(),
             check: None,
             recording: None,
@@ -90,11 +98,12 @@ impl<'l> Listener<'l> {
     /// When a view or the recording cannot be written, or the board runs another race.
     pub fn listen(&mut self, said: &Receiver<Said>, patience: Duration) -> Result<Hush> {
         loop {
-            match said.recv_timeout(patience) {
+            let has_ended = self.heard.code.is_some();
+            match said.recv_timeout(if has_ended { patience.min(LAST_BYTES) } else { patience }) {
                 Ok(Said::Events(bytes)) => self.hear(&bytes)?,
                 Ok(Said::Log(line)) => self.log(line),
-                Err(RecvTimeoutError::Disconnected) => return Ok(Hush::Ended),
-                Err(RecvTimeoutError::Timeout) => return Ok(Hush::Timeout),
+                Err(RecvTimeoutError::Timeout) if !has_ended => return Ok(Hush::Timeout),
+                Err(_) => return Ok(Hush::Ended),
             }
         }
     }
@@ -107,9 +116,7 @@ impl<'l> Listener<'l> {
     pub fn finish(mut self, isa: Isa) -> Result<()> {
         self.progress.finish_and_clear();
         if self.heard.is_told() {
-            let examiner = Examiner::new(&self.field.source, isa);
-            let seconds = self.started.elapsed().as_secs_f64();
-            let outcome = Outcome::of(self.field, &self.heard.record, &examiner, seconds)?;
+            let outcome = self.outcome(isa)?;
             self.views.iter_mut().try_for_each(|view| view.outcome(self.field, &outcome))?;
         }
         if let Some(check) = self.check.take() {
@@ -118,14 +125,30 @@ impl<'l> Listener<'l> {
         Ok(())
     }
 
+    fn outcome(&self, isa: Isa) -> Result<Outcome> {
+        let Self { field, heard, .. } = self;
+        let seconds = self.started.elapsed().as_secs_f64();
+        if !matches!(field.source, Source::Unseen { .. }) {
+            let examiner = Examiner::new(&field.source, isa)?;
+            return Outcome::of(field, &heard.record, &examiner, seconds);
+        }
+        let finish = heard.record.finish.clone().context("the race has not ended")?;
+        Ok(Outcome { ranking: heard.record.untested(&field.entries), finish, seconds })
+    }
+
     fn log(&mut self, line: Line) {
         self.progress.suspend(|| eprintln!("board: {}", line.text));
+        self.heard.code = line.exit_code().or(self.heard.code);
         if line.is_error {
             self.heard.errors.push(line.text);
         }
     }
 
-    fn hear(&mut self, bytes: &[u8]) -> Result<()> {
+    /// Hears bytes of events.
+    ///
+    /// # Errors
+    /// As [`Self::listen`].
+    pub fn hear(&mut self, bytes: &[u8]) -> Result<()> {
         if let Some(file) = &mut self.recording {
             file.write_all(bytes).context("--record")?;
         }

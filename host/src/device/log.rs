@@ -16,6 +16,13 @@ pub struct Line {
     pub text: String,
 }
 
+impl Line {
+    /// The code with which the board ends, if this line says so.
+    pub fn exit_code(&self) -> Option<i32> {
+        self.text.strip_prefix("exit ")?.parse().ok()
+    }
+}
+
 /// The texts of an image's log.
 #[derive(Debug)]
 pub struct Texts(Table);
