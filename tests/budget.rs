@@ -1,1 +1,185 @@
-//! To come.
+//! What the images weigh: no panic in the core, flash and RAM within their budgets, and both as
+//! `derby plan` says.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use clap::Parser as _;
+use derby::args::{Arguments, Command as Derby};
+use derby::device::build::{Firmware, constants};
+use derby::device::log::Texts;
+use derby::device::needs::{Needs, RACE, SERVE};
+use derby::device::{cost, field};
+use derby::field::Field;
+use derby_boards::{Board, Core, EMULATOR, Link};
+use derby_core::{Entry, Optimizer, Shape};
+use object::{Object, ObjectSection, ObjectSymbol};
+
+/// A board of each processor, first those that are emulated and then those that are flashed.
+const EMULATED: [&str; 4] = ["microbit", "lm3s6965evb", "mps2-an386", "mps2-an505"];
+const FLASHED: [&str; 3] = ["microbit", "stm32f411", "rp2350"];
+
+/// Most bytes of code that a minimal race with one optimizer is to have on a Cortex-M4F.
+const GOAL: u64 = 12 * 1024;
+
+/// Most bytes of code that it may have on the way there.
+const LIMIT: u64 = 19 * 1024;
+
+fn board(name: &str) -> &'static Board {
+    Board::named(name).expect("a board of the table")
+}
+
+fn firmware() -> Firmware {
+    Firmware::find(None).expect("the firmware is here")
+}
+
+/// The race that `derby plan` plans for `board` with these words.
+fn planned(board: &Board, words: &str) -> Field {
+    let line = format!("derby plan --board {} {words}", board.name);
+    let arguments = Arguments::try_parse_from(line.split_whitespace());
+    match arguments.expect("the words are a race").command {
+        Some(Derby::Plan(arguments)) => field(board, &arguments.race).expect("it is sound"),
+        other => panic!("{other:?} is no plan"),
+    }
+}
+
+/// Bytes of the sections of these names.
+fn bytes_of(image: &Path, names: &[&str]) -> u64 {
+    let bytes = fs::read(image).expect("the image is there");
+    let file = object::File::parse(&*bytes).expect("the image is ELF");
+    let section = |name: &&str| file.section_by_name(name).map_or(0, |section| section.size());
+    names.iter().map(section).sum()
+}
+
+fn static_ram(image: &Path) -> u64 {
+    bytes_of(image, &[".data", ".bss", ".uninit"])
+}
+
+fn flash(image: &Path) -> u64 {
+    let names = [".vector_table", ".start_block", ".text", ".rodata", ".data", ".gnu.sgstubs"];
+    bytes_of(image, &names)
+}
+
+#[test]
+fn the_core_cannot_panic() {
+    for name in EMULATED {
+        let image =
+            firmware().build(board(name), "panic_free", Link::Semihosting, None).expect("it links");
+        let bytes = fs::read(&image).unwrap();
+        let file = object::File::parse(&*bytes).unwrap();
+        let names: Vec<_> = file.symbols().filter_map(|symbol| symbol.name().ok()).collect();
+        assert!(names.iter().any(|name| name.contains("derby_core")), "{name}: no symbols");
+        let panics: Vec<_> = names.iter().filter(|name| name.contains("panic")).collect();
+        let own = |name: &&&&str| !name.contains("10panic_free");
+        let panics: Vec<_> = panics.iter().filter(own).collect();
+        assert!(panics.is_empty(), "{name}: {panics:?}");
+        let heap: Vec<_> = names.iter().filter(|name| name.contains("alloc")).collect();
+        assert!(heap.is_empty(), "{name}: {heap:?}");
+    }
+}
+
+/// Builds the smallest race, without what it does not use.
+fn minimal() -> PathBuf {
+    let board = board("mps2-an386");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware");
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--release", "--locked", "--quiet", "--bin", "minimal"]);
+    cargo.args(["--no-default-features", "--features", "semihosting"]);
+    cargo.args(["--target", board.core.target(), "--target-dir", "target"]);
+    cargo.env("DERBY_BOARD", board.name).current_dir(&folder);
+    for flags in ["DERBY_RACE", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
+        cargo.env_remove(flags);
+    }
+    assert!(cargo.status().expect("cargo runs").success());
+    folder.join("target").join(board.core.target()).join("release/minimal")
+}
+
+#[test]
+fn a_minimal_race_has_not_grown() {
+    let image = minimal();
+    let text = bytes_of(&image, &[".text"]);
+    println!("a minimal race: {text} bytes of code, {} of flash in all", flash(&image));
+    assert!(text < LIMIT, "{text} bytes of code, allowed are {LIMIT}");
+}
+
+#[test]
+#[ignore = "not reached yet"]
+fn a_minimal_race_is_small() {
+    let text = bytes_of(&minimal(), &[".text"]);
+    assert!(text < GOAL, "{text} bytes of code, the goal is {GOAL}");
+}
+
+#[test]
+fn ram_is_as_planned_to_the_byte() {
+    let links = [(&EMULATED[..], Link::Semihosting), (&FLASHED[..], Link::Rtt)];
+    for (names, link) in links {
+        for board in names.iter().map(|name| board(name)) {
+            for (words, image) in [
+                ("", RACE),
+                ("--task xor-mod --nets 3,5x0..2 --batch 7 --mixer pooled --held-back 2", SERVE),
+                ("--task sine --nets 7x1@1..3 --optimizer adam --mixer win", RACE),
+            ] {
+                let field = planned(board, words);
+                let needs = Needs::of(board, &field.entries, &field.settings, image, link);
+                let built = firmware().build(board, image, link, Some(&constants(&field)));
+                let built = built.expect("it builds");
+                let (said, is) = (needs.static_ram() as u64, static_ram(&built));
+                assert_eq!(said, is, "{} {image} by {link:?} {words}", board.name);
+                // The default race is the one that flash is measured with.
+                if words.is_empty() {
+                    let (said, is) = (needs.flash as f64, flash(&built) as f64);
+                    println!("{} by {link:?}: flash {is}, planned {said}", board.name);
+                    assert!((said / is - 1.0).abs() < 0.1, "{}: {said} for {is}", board.name);
+                }
+            }
+        }
+    }
+}
+
+/// The lines that `bench` prints on a board.
+fn bench(board: &Board) -> Vec<String> {
+    let image = firmware().build(board, "bench", Link::Semihosting, None).expect("it builds");
+    let name = image.to_str().expect("a name of UTF-8");
+    let arguments = board.emulator_arguments(name, true).expect("the board is emulated");
+    let done = Command::new(EMULATOR)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .expect("these tests need qemu-system-arm: apt-get install qemu-system-arm");
+    assert!(done.status.success());
+    let mut lines = Vec::new();
+    let texts = Texts::of(&image).expect("the image has a log");
+    texts.read(&mut &done.stdout[..], &mut |line| lines.push(line.text)).expect("a log");
+    lines
+}
+
+#[test]
+fn instructions_are_about_as_planned() {
+    for (name, core) in EMULATED.iter().zip([Core::M0, Core::M3, Core::M4F, Core::M33]) {
+        let board = board(name);
+        assert_eq!(board.core, core);
+        let mut found = 0;
+        for line in bench(board) {
+            println!("{name}: {line}");
+            let Some((case, rest)) = line.split_once(" learn: ") else { continue };
+            let numbers: Vec<usize> = case
+                .split(|sign: char| !sign.is_ascii_digit())
+                .filter_map(|word| word.parse().ok())
+                .collect();
+            let count = rest.split(' ').next().and_then(|word| word.parse::<f64>().ok());
+            let (&[inputs, hidden, layers, outputs, batch], Some(count)) = (&numbers[..], count)
+            else {
+                continue;
+            };
+            let shape = Shape::new(inputs, hidden, layers, outputs);
+            let entry = Entry::new(shape, 0).optimizer(Optimizer::Sgd { rate: 0.01 });
+            let said = cost::per_sample(core, &entry, batch);
+            let share = said / count;
+            assert!((0.7..1.4).contains(&share), "{name} {case}: planned {said}, took {count}");
+            found += 1;
+        }
+        assert!(found >= 2, "{name}: {found} counts");
+    }
+}

@@ -450,8 +450,16 @@ impl<'a> Race<'a> {
     /// [`SampleError`] when `inputs` or `mixed` are not as wide as the nets' inputs and outputs,
     /// or an input is not finite.
     pub fn predict(&mut self, inputs: &[f32], mixed: &mut [f32]) -> Result<(), SampleError> {
-        let outputs = self.outputs();
-        validate(inputs, self.inputs(), mixed, outputs)?;
+        let (width, outputs) = (self.inputs(), self.outputs());
+        if inputs.len() != width {
+            return Err(SampleError::Inputs { width, given: inputs.len() });
+        }
+        if mixed.len() != outputs {
+            return Err(SampleError::Targets { width: outputs, given: mixed.len() });
+        }
+        if let Some(column) = inputs.iter().position(|input| !input.is_finite()) {
+            return Err(SampleError::NotFinite { sample: 0, column });
+        }
         mixed.fill(0.0);
         let mut at = 0_usize;
         for (net, (entry, book)) in self.entries.iter().zip(self.books.iter()).enumerate() {
