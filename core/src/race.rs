@@ -65,6 +65,8 @@ pub struct Racer<'r> {
     losses: &'r mut [[f32; 2]],
     batch: usize,
     held_back: usize,
+    /// The last net never leaves, so that it goes on where others stop.
+    alone: bool,
 }
 
 impl Racer<'_> {
@@ -90,7 +92,7 @@ impl Racer<'_> {
             let batch = Batch { inputs, targets, samples: self.batch, held_back: self.held_back };
             let loss = self.net.learn(batch, outputs, scratch);
             *losses = [loss.trained, loss.held_back];
-            if !loss.is_finite() {
+            if !loss.is_finite() && !self.alone {
                 break;
             }
         }
@@ -303,41 +305,23 @@ impl<'a> Race<'a> {
 
     /// Runs whole batches, no more than fit the record and no further than the next check.
     fn run(&mut self, inputs: &[f32], targets: &[f32], crew: &mut impl Crew, sink: &mut Sink<'_>) {
-        let Settings { batch, held_back, stretch, .. } = self.settings;
+        let Settings { batch, stretch, .. } = self.settings;
         let values = batch.saturating_mul(self.outputs());
         let stride = Plan::record_of_one(self.outputs(), &self.settings);
         let outputs_end = values.saturating_mul(stretch);
 
-        let (mut parameters, mut optimizers) = (&mut *self.parameters, &mut *self.optimizers);
-        let records = self.record.chunks_exact_mut(stride.max(1));
-        let racers = self.entries.iter().zip(self.books.iter_mut()).zip(records);
-        let racers = racers.filter_map(|((entry, book), record)| {
-            let size = entry.shape.parameters();
-            let (own, rest) = core::mem::take(&mut parameters).split_at_mut_checked(size)?;
-            parameters = rest;
-            let (memory, rest) =
-                core::mem::take(&mut optimizers).split_at_mut_checked(entry.memory())?;
-            optimizers = rest;
-            let (outputs, losses) = record.split_at_mut_checked(outputs_end)?;
-            let (losses, _) = losses.as_chunks_mut();
-            let net = Net { entry, parameters: own, memory, steps: book.steps };
-            book.races().then_some(Racer {
-                net,
-                book,
-                inputs,
-                targets,
-                outputs,
-                losses,
-                batch,
-                held_back,
-            })
-        });
-        crew.run(racers, self.scratch);
-
-        for (at, targets) in targets.chunks_exact(values.max(1)).enumerate() {
+        let mut alone = self.train(0, inputs, targets, crew);
+        for (at, wanted) in targets.chunks_exact(values.max(1)).enumerate() {
             self.score_losses(at, stride, outputs_end, sink);
+            let last = racing(self.books).count() == 1;
+            if !alone && last && self.has_stopped(at, stride, outputs_end) {
+                // The others have left in this stretch, and the last one stopped in it as they
+                // did. It goes on, as it would have batch by batch.
+                alone = true;
+                self.train(at.saturating_add(1), inputs, targets, crew);
+            }
             let answers = Answers { record: self.record, stride, start: at.saturating_mul(values) };
-            let loss = self.mixer.learn(self.entries, self.books, answers, targets);
+            let loss = self.mixer.learn(self.entries, self.books, answers, wanted);
             self.mixture.add(loss);
             self.referee.score(&self.mixer, self.books);
             self.mixer.rebalance(self.books);
@@ -349,6 +333,62 @@ impl<'a> Race<'a> {
         if self.samples >= self.due {
             self.check(sink);
         }
+    }
+
+    /// Has the racing nets learn from the batches from `from` on, and leaves what they answered in
+    /// the record. Returns whether there is only one of them.
+    fn train(
+        &mut self,
+        from: usize,
+        inputs: &[f32],
+        targets: &[f32],
+        crew: &mut impl Crew,
+    ) -> bool {
+        let Settings { batch, held_back, stretch, .. } = self.settings;
+        let values = batch.saturating_mul(self.outputs());
+        let stride = Plan::record_of_one(self.outputs(), &self.settings);
+        let outputs_end = values.saturating_mul(stretch);
+        let skipped = from.saturating_mul(batch);
+        let inputs = inputs.get(skipped.saturating_mul(self.inputs())..).unwrap_or_default();
+        let targets = targets.get(skipped.saturating_mul(self.outputs())..).unwrap_or_default();
+
+        let (mut parameters, mut optimizers) = (&mut *self.parameters, &mut *self.optimizers);
+        let records = self.record.chunks_exact_mut(stride.max(1));
+        let alone = racing(self.books).count() == 1;
+        let racers = self.entries.iter().zip(self.books.iter_mut()).zip(records);
+        let racers = racers.filter_map(|((entry, book), record)| {
+            let size = entry.shape.parameters();
+            let (own, rest) = core::mem::take(&mut parameters).split_at_mut_checked(size)?;
+            parameters = rest;
+            let (memory, rest) =
+                core::mem::take(&mut optimizers).split_at_mut_checked(entry.memory())?;
+            optimizers = rest;
+            let (outputs, losses) = record.split_at_mut_checked(outputs_end)?;
+            let outputs = outputs.get_mut(from.saturating_mul(values)..)?;
+            let losses = losses.as_chunks_mut().0.get_mut(from..)?;
+            let net = Net { entry, parameters: own, memory, steps: book.steps };
+            book.races().then_some(Racer {
+                net,
+                book,
+                inputs,
+                targets,
+                outputs,
+                losses,
+                batch,
+                held_back,
+                alone,
+            })
+        });
+        crew.run(racers, self.scratch);
+        alone
+    }
+
+    /// Whether the one net that races found no finite loss in batch `at`, where it then stopped.
+    fn has_stopped(&self, at: usize, stride: usize, outputs_end: usize) -> bool {
+        let Some(net) = racing(self.books).next() else { return false };
+        let start = net.saturating_mul(stride).saturating_add(outputs_end);
+        let losses = self.record.get(start..).unwrap_or_default().as_chunks::<2>().0;
+        losses.get(at).is_some_and(|losses| !losses.iter().all(|loss| loss.is_finite()))
     }
 
     /// Enters the losses of batch `at` in the books. A net whose loss is not finite leaves, if

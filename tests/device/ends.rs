@@ -110,8 +110,10 @@ impl View for Scissors {
     }
 
     fn event(&mut self, _: &Field, _: &Event<&[f32]>) -> Result<()> {
-        self.events -= 1;
-        if self.events == 0 {
+        // What was under way when the power went may still arrive.
+        let Some(left) = self.events.checked_sub(1) else { return Ok(()) };
+        self.events = left;
+        if left == 0 {
             kill(self.process);
         }
         Ok(())
