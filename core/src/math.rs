@@ -50,8 +50,10 @@ pub fn powi(mut x: f32, mut exponent: u32) -> f32 {
     power
 }
 
+#[cfg(not(feature = "micromath"))]
 /// Where [`exp`] stops falling: its least result is 1.2e-38, a normal number.
 const EXP_LOW: f32 = -87.33;
+#[cfg(not(feature = "micromath"))]
 /// Where [`exp`] stops rising: its greatest result is 2.4e38, below 2^128.
 const EXP_HIGH: f32 = 88.37;
 

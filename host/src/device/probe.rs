@@ -58,7 +58,7 @@ impl Probe {
         let mut call = self.call("write");
         let address_text = format!("{address:#010x}");
         match bytes.try_into() {
-            Ok(word) if address % 4 == 0 => {
+            Ok(word) if address.is_multiple_of(4) => {
                 let word = u32::from_le_bytes(word);
                 call.arg("b32").arg(address_text).arg(format!("{word:#x}"));
             }
