@@ -129,7 +129,7 @@ fn ram_is_as_planned_to_the_byte() {
                 if words.is_empty() {
                     let (said, is) = (needs.flash as f64, flash(&built) as f64);
                     println!("{} by {link:?}: flash {is}, planned {said}", board.name);
-                    assert!((said / is - 1.0).abs() < 9.1, "{}: {said} for {is}", board.name);
+                    assert!((said / is - 1.0).abs() < 0.15, "{}: {said} for {is}", board.name);
                 }
             }
         }

@@ -15,14 +15,14 @@ pub const fn own_ram(link: Link) -> usize {
 }
 
 /// Bytes of flash that the image of a race takes without its entries: code, texts and tables,
-/// measured with the default race of `firmware/races`. Which task and optimizers a race has
-/// moves it by some kilobytes.
+/// measured with the default race of each board. Which task a race has and how the board is
+/// linked moves it by some kilobytes.
 pub const fn base_flash(core: Core) -> usize {
     match core {
-        Core::M0 => 47_700,
-        Core::M3 => 46_000,
-        Core::M4F | Core::M7 => 41_600,
-        Core::M33 => 42_400,
+        Core::M0 => 39_400,
+        Core::M3 => 38_600,
+        Core::M4F | Core::M7 => 34_500,
+        Core::M33 => 35_400,
     }
 }
 
@@ -32,21 +32,22 @@ pub const ENTRY_FLASH: usize = 88;
 /// Instructions of training on a processor.
 #[derive(Clone, Copy, Debug)]
 struct Instructions {
-    /// For each multiply-accumulate.
+    /// For each multiply-accumulate of a sample.
     mac: f64,
     /// For each multiply-accumulate of a batch, however many samples it has.
     batch_mac: f64,
-    /// For each parameter and step, of an optimizer that takes a square root and divides.
+    /// For each parameter and step of an optimizer that takes a root and divides.
     root: f64,
 }
 
-/// Measured in QEMU with the image `bench`, net 16-56x2-16 (16-32x2-16 where there is no FPU):
-/// batches of 1 sample and of 10.
+/// Measured in QEMU as the image `bench` does, net 16-32x2-16 (on a Cortex-M0 16-16x1-8), batches
+/// of 1 sample and of 10, with SGD and with RMSprop. Adam takes up to half as much again as
+/// RMSprop's root.
 const fn instructions(core: Core) -> Instructions {
     match core {
-        Core::M0 => Instructions { mac: 264.0, batch_mac: 0.0, root: 1500.0 },
-        Core::M3 => Instructions { mac: 158.0, batch_mac: 0.0, root: 900.0 },
-        Core::M4F | Core::M7 | Core::M33 => Instructions { mac: 3.1, batch_mac: 7.8, root: 8.0 },
+        Core::M0 => Instructions { mac: 240.0, batch_mac: 20.0, root: 1320.0 },
+        Core::M3 => Instructions { mac: 143.0, batch_mac: 13.0, root: 590.0 },
+        Core::M4F | Core::M7 | Core::M33 => Instructions { mac: 4.4, batch_mac: 4.7, root: 84.0 },
     }
 }
 
@@ -60,21 +61,18 @@ pub const fn macs(entry: &Entry) -> usize {
 pub fn per_sample(core: Core, entry: &Entry, batch: usize) -> f64 {
     let Instructions { mac, batch_mac, root } = instructions(core);
     let batch = batch.max(1) as f64;
-    let has_root = |optimizer| {
-        !matches!(
-            optimizer,
-            Optimizer::Sgd { .. }
-                | Optimizer::Momentum { .. }
-                | Optimizer::Rprop { .. }
-                | Optimizer::PaperSgd { .. }
-        )
-    };
-    let mut roots = 0;
-    if has_root(entry.optimizer) {
-        roots += entry.shape.output_parameters();
-    }
-    if has_root(entry.hidden_optimizer) {
-        roots += entry.shape.hidden_parameters();
-    }
+    let [output, hidden] = [entry.optimizer, entry.hidden_optimizer].map(has_root);
+    let roots = entry.shape.output_parameters() * usize::from(output)
+        + entry.shape.hidden_parameters() * usize::from(hidden);
     macs(entry) as f64 * (mac + batch_mac / batch) + roots as f64 * root / batch
+}
+
+fn has_root(optimizer: Optimizer) -> bool {
+    !matches!(
+        optimizer,
+        Optimizer::Sgd { .. }
+            | Optimizer::Momentum { .. }
+            | Optimizer::Rprop { .. }
+            | Optimizer::PaperSgd { .. }
+    )
 }
