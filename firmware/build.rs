@@ -65,7 +65,7 @@ fn check(board: &Board) -> Result<(), String> {
     let rtt = env::var_os("CARGO_FEATURE_RTT").is_some();
     match (semihosting, rtt) {
         (true, false) if board.emulator.is_none() => Err(format!(
-            "QEMU has no {name}: build with --no-default-features --features rtt and flash it"
+            "QEMU has no {name}: build with --no-default-features --features full,rtt and flash it"
         )),
         (false, true) if board.probe.is_none() => {
             Err(format!("{name} is only emulated: build without --features rtt"))

@@ -5,6 +5,8 @@
 mod bits;
 #[path = "device/ends.rs"]
 mod ends;
+#[path = "device/probing.rs"]
+mod probing;
 #[path = "device/refusals.rs"]
 mod refusals;
 #[path = "device/watching.rs"]

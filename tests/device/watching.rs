@@ -52,5 +52,5 @@ fn recordings_can_be_watched() {
     damaged[bytes.len() / 3] ^= 0x20;
     let damaged = watch(&damaged, SHORT);
     assert_eq!(damaged.status.code(), Some(1));
-    assert!(text(&damaged.stderr).contains("1 frames were damaged"), "{damaged:?}");
+    assert!(text(&damaged.stderr).contains("1 frame was damaged"), "{damaged:?}");
 }

@@ -71,10 +71,8 @@ impl Firmware {
         let mut cargo = CARGO.command();
         cargo.current_dir(&self.folder).args(board.cargo_arguments(image, link));
         cargo.arg("--target-dir").arg(&target).env("DERBY_BOARD", board.name);
-        // Flags meant for the host would replace what the images are linked with.
-        for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "DERBY_RACE"] {
-            cargo.env_remove(name);
-        }
+        // No flags that are meant for the host; empty ones rule out those of configurations too.
+        cargo.env_remove("RUSTFLAGS").env("CARGO_ENCODED_RUSTFLAGS", "").env_remove("DERBY_RACE");
         let name = format!(
             "{}-{image}-{link:?}-{:08x}",
             board.name,

@@ -38,12 +38,12 @@ pub fn judge(end: End, heard: &Heard) -> Result<()> {
     };
     match end {
         End::Code(code::DONE) => heard.complete(),
+        End::Code(code) if heard.is_silent() && heard.errors.is_empty() => {
+            bail!("the board did not start (code {code}): {}", heard.preface())
+        }
         End::Code(code::FAILED) => bail!("the board could not race: {}", last()),
         End::Code(code::PANICKED | code::FAULTED) => {
             bail!("the board stopped after {samples} samples: {}", last())
-        }
-        End::Code(code) if heard.is_silent() => {
-            bail!("the board never started (code {code}): {}", heard.preface())
         }
         End::Code(code) => bail!("the board ended with code {code} after {samples} samples"),
         End::Cut => {

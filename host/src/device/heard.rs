@@ -77,9 +77,10 @@ impl Heard {
         let Some(finish) = &self.record.finish else {
             bail!("the record breaks off after {} samples, before the race's end", self.samples);
         };
-        if self.damaged > 0 || self.strange > 0 {
-            let Self { damaged, strange, .. } = self;
-            bail!("{damaged} frames were damaged and {strange} told of nothing in this race");
+        let lost = self.damaged + self.strange;
+        if lost > 0 {
+            let frames = if lost == 1 { "1 frame was" } else { &format!("{lost} frames were") };
+            bail!("{frames} damaged and skipped, so events may be missing");
         }
         for (net, (own, size)) in self.record.parameters.iter().zip(&self.sizes).enumerate() {
             let size = size.unwrap_or(own.len());

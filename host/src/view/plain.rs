@@ -83,14 +83,15 @@ impl<W: Write> View for Plain<W> {
 
     fn event(&mut self, field: &Field, event: &Event<&[f32]>) -> Result<()> {
         match event {
-            Event::Started { nets, .. } => writeln!(
-                self.out,
-                "{nets} nets, {} inputs, {} outputs, {} samples, seed {}",
-                field.source.inputs(),
-                field.source.outputs(),
-                field.samples,
-                field.seed
-            )?,
+            Event::Started { nets, .. } => {
+                let (inputs, outputs) = (field.source.inputs(), field.source.outputs());
+                write!(self.out, "{nets} nets, {inputs} inputs, {outputs} outputs")?;
+                // Of samples that are elsewhere no more is known.
+                if field.samples > 0 {
+                    write!(self.out, ", {} samples, seed {}", field.samples, field.seed)?;
+                }
+                writeln!(self.out)?;
+            }
             Event::Stretch { samples, loss, weights, .. } => {
                 writeln!(self.out, "\nAfter {samples} samples; loss of the mixture {loss:.4}")?;
                 self.weights(field, weights)?;
@@ -126,11 +127,11 @@ impl<W: Write> View for Plain<W> {
                 score.accuracy.map_or("-".to_owned(), |share| format!("{:.1} %", 100.0 * share));
             writeln!(
                 self.out,
-                "{:>5}  {:<12} {:>10} {:>9.4} {:>10}{}  {}",
+                "{:>5}  {:<12} {:>10} {:>9} {:>10}{}  {}",
                 place + 1,
                 label(entry, several_seeds),
                 entry.shape.parameters(),
-                score.loss,
+                if score.loss.is_nan() { "-".to_owned() } else { format!("{:.4}", score.loss) },
                 accuracy,
                 score.bits.map_or(String::new(), |counted| format!("{:>15}", bits(counted))),
                 left.map_or("-".to_owned(), |samples| samples.to_string()),
