@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::crew::Isa;
 use crate::data::{self, Missing, Ordinal};
 use crate::device::args::{DeviceArguments, PlanArguments, WatchArguments};
+use crate::isa::Isa;
 use crate::nets::NetList;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
