@@ -21,6 +21,7 @@ Examples:
   derby race wine.csv --target cultivar
   derby isolate --paper
   derby race wine.csv --target cultivar --out run.jsonl
+  derby report run.jsonl
   derby export run.jsonl --format c --output wine.h")]
 pub struct Arguments {
     /// What to do.
@@ -53,6 +54,8 @@ pub enum Command {
     Isolate(IsolateArguments),
     /// Write the winner of a race, or the mixture, as Rust, C, ONNX or for derby itself
     Export(ExportArguments),
+    /// Make a page of a race, to be looked at in a browser
+    Report(ReportArguments),
     /// Say what a race takes of a board, and whether it fits; exit code 1 when it does not
     Plan(PlanArguments),
     /// Race on a board that QEMU emulates
@@ -193,6 +196,23 @@ pub struct ExportArguments {
     /// Where to write it [default: standard output]; names in C begin with the file's
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+/// Arguments of `derby report`.
+#[derive(Args, Clone, Debug)]
+pub struct ReportArguments {
+    /// What a race wrote with --out
+    #[arg(value_name = "RUN.jsonl")]
+    pub run: PathBuf,
+    /// Which race of a file of several
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Where to write the page [default: beside the run, as .html]
+    #[arg(long, value_name = "FILE.html")]
+    pub output: Option<PathBuf>,
+    /// Folder to write the pictures to as well, as SVG
+    #[arg(long, value_name = "FOLDER")]
+    pub svg: Option<PathBuf>,
 }
 
 /// A user's table.

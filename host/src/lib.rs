@@ -13,6 +13,7 @@ pub mod field;
 pub mod isolate;
 pub mod nets;
 pub mod record;
+pub mod report;
 pub mod run;
 pub mod run_file;
 pub mod score;

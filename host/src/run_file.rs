@@ -84,8 +84,8 @@ pub struct Entered {
 pub struct Standing {
     /// Its place among the entries.
     pub index: usize,
-    /// Its mean loss over the stretch.
-    pub loss: f32,
+    /// Its mean loss over the stretch; `None` where it was no number.
+    pub loss: Option<f32>,
     /// Its mixing weights, by output.
     pub weights: Vec<f32>,
 }

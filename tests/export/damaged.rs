@@ -5,6 +5,7 @@ use std::io::Cursor;
 
 use derby::export::model::Model;
 use derby::export::postcard::{Error, from_bytes, to_bytes};
+use derby::report::Report;
 use derby::run_file;
 use derby_tests::property;
 use proptest::prelude::*;
@@ -180,8 +181,8 @@ proptest! {
 proptest! {
     #![proptest_config(property(300, 12))]
 
-    /// Runs with bytes changed, taken out or doubled: read or refused, and where they are read an
-    /// export is a model that answers.
+    /// Runs with bytes changed, taken out or put in: read or refused, and where they are read
+    /// there is a report, and an export is a model that answers.
     #[test]
     fn hostile_runs_are_refused_or_sound(
         changes in prop::collection::vec((any::<Index>(), "[0-9eE.,:\"\\[\\]{}-]{0,3}"), 1..5),
@@ -193,6 +194,7 @@ proptest! {
             bytes.splice(place..(place + 1).min(bytes.len()), text.bytes());
         }
         for race in run_file::read(Cursor::new(&bytes)).unwrap_or_default() {
+            prop_assert!(Report::of(&race).html().ends_with("</html>"));
             for mixture in [false, true] {
                 if let Ok(model) = Model::of(&race, mixture) {
                     let sample = vec![0.5; model.inputs.len()];

@@ -57,7 +57,7 @@ pub fn to_bytes(model: &Model) -> Vec<u8> {
 /// The model in `bytes`.
 ///
 /// # Errors
-/// Whatever [`Error`] says.
+/// Why the bytes are no model.
 pub fn from_bytes(bytes: &[u8]) -> Result<Model, Error> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(Error::Magic)?;
     let (content, crc) = bytes.split_last_chunk::<4>().ok_or(Error::Length)?;
