@@ -46,7 +46,11 @@ fn columns(count: usize, scaled: bool) -> Vec<Column> {
         Column {
             name: NAMES[number % NAMES.len()].to_owned(),
             unit: if number == 3 { "m/s".to_owned() } else { String::new() },
-            values: Vec::new(),
+            values: if number == 1 {
+                ["low */", "mid\nhigh", "\\"].map(String::from).into()
+            } else {
+                Vec::new()
+            },
             scale: if scaled { scale } else { Scale::NONE },
         }
     };

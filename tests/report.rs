@@ -125,7 +125,7 @@ fn the_page_needs_no_network_and_tells_all() {
         assert!(!alone.contains(part), "{part}");
     }
     for part in [
-        "Race on the task Xor { bits: 8 }",
+        "Race on exclusive or, 8 bits",
         "--nets 4,8x1..2 --samples 4000 --check 500 --out run.jsonl</pre>",
         "every 500 samples",
         "RmsProp",

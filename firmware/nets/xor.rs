@@ -9,7 +9,7 @@
 pub const INPUTS: usize = 8;
 /// Numbers in an answer.
 pub const OUTPUTS: usize = 4;
-/// What each input is.
+/// What each input is; `name=value` is 1 where the column holds that value, and else 0.
 #[allow(dead_code)]
 pub const INPUT_NAMES: [&str; INPUTS] = [
     "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7",

@@ -82,6 +82,7 @@ impl Report {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
+        environment.add_filter("grouped", grouped);
         environment
             .render_str(PAGE, Serde(Page { style: CHART, story, pictures, data }))
             .unwrap_or_else(|error| panic!("the template is wrong: {error:#}"))
@@ -90,5 +91,24 @@ impl Report {
     /// Its pictures as SVG, each with a name.
     pub fn pictures(&self) -> impl Iterator<Item = (&'static str, String)> {
         self.pictures.iter().map(|picture| (picture.name, chart::alone(&picture.svg)))
+    }
+}
+
+/// A whole number with its digits in threes.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev();
+    groups.map(String::from_utf8_lossy).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn digits_stand_in_threes() {
+        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_600_000, "1,600,000")] {
+            assert_eq!(grouped(number), text);
+        }
     }
 }

@@ -45,7 +45,7 @@ fn the_bytes_stay_as_they_are() {
     assert_eq!(&bytes[..10], b"derby net\x01");
     let (content, end) = bytes.split_at(bytes.len() - 4);
     assert_eq!(end, crc(content));
-    assert_eq!((bytes.len(), u32::from_le_bytes(crc(content))), (340, 0x2881_c8da));
+    assert_eq!((bytes.len(), u32::from_le_bytes(crc(content))), (376, 0xaa15_e714));
 }
 
 #[test]

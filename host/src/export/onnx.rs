@@ -6,6 +6,8 @@
 use derby_core::Activation;
 use derby_core::scale::Scale;
 use prost::Message;
+use serde::Serialize;
+use serde_json::json;
 
 use super::model::{Column, Dense, Model};
 
@@ -216,7 +218,7 @@ impl GraphProto {
 }
 
 /// The model as the bytes of an ONNX file: from `input`, `[batch][input]`, to `output`, both in
-/// the units of their columns. Names, units and classes are its metadata, as lists in JSON.
+/// the units of their columns. Names, units, classes and the values of categories are its metadata, as lists in JSON.
 pub fn to_bytes(model: &Model) -> Vec<u8> {
     let mut graph = GraphProto { name: "derby".to_owned(), ..GraphProto::default() };
     let mut x = "input".to_owned();
@@ -274,15 +276,15 @@ fn value(name: &str, width: usize) -> ValueInfo {
 }
 
 fn metadata(model: &Model) -> Vec<Property> {
-    let list = |columns: &[Column], text: fn(&Column) -> &String| {
-        serde_json::Value::from(columns.iter().map(|c| text(c).clone()).collect::<Vec<_>>())
-            .to_string()
-    };
+    fn list<T: Serialize>(columns: &[Column], part: fn(&Column) -> &T) -> String {
+        json!(columns.iter().map(part).collect::<Vec<_>>()).to_string()
+    }
     let names = |columns| list(columns, |column| &column.name);
     let units = |columns| list(columns, |column| &column.unit);
     let mut properties = vec![
         ("input_names", names(&model.inputs)),
         ("input_units", units(&model.inputs)),
+        ("input_values", list(&model.inputs, |column| &column.values)),
         (
             if model.classes_of.is_some() { "classes" } else { "output_names" },
             names(&model.outputs),

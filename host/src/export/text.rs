@@ -72,6 +72,8 @@ struct Context {
 struct Columns {
     count: usize,
     names: Vec<String>,
+    /// What number stands for which value, where columns are categories.
+    notes: Vec<String>,
     /// Empty where no column has one.
     units: Vec<String>,
     /// Empty where nothing is scaled, as `factors`.
@@ -130,6 +132,7 @@ impl Columns {
         Self {
             count: columns.len(),
             names: strings(|column| &column.name),
+            notes: columns.iter().filter_map(note).map(|note| comment(&note)).collect(),
             units: if has_units { strings(|column| &column.unit) } else { Vec::new() },
             offsets: numbers(|column| column.scale.offset),
             factors: numbers(|column| column.scale.factor),
@@ -203,6 +206,13 @@ fn preface(model: &Model) -> Vec<String> {
     .iter()
     .map(|line| comment(line))
     .collect()
+}
+
+/// How the values of a category are numbered.
+fn note(column: &Column) -> Option<String> {
+    let values = column.values.iter().enumerate();
+    let values: Vec<_> = values.map(|(number, value)| format!("{value} = {number}")).collect();
+    (!values.is_empty()).then(|| format!("{}: {}", column.name, values.join(", ")))
 }
 
 /// Text that ends no comment.

@@ -67,11 +67,11 @@ impl Axis {
             };
             let kinds = [(1, &[1.0, 2.0, 5.0][..]), (1, &[1.0]), (2, &[1.0]), (5, &[1.0])];
             let ticks = kinds.map(|(every, steps)| ticks(every, steps));
-            if let Some(ticks) = ticks.into_iter().find(|ticks| (2..=8).contains(&ticks.len())) {
+            if let Some(ticks) = ticks.into_iter().find(|ticks| (2..=9).contains(&ticks.len())) {
                 return ticks;
             }
         }
-        let rough = (high - low) / 4.0;
+        let rough = (high - low) / 5.0;
         let power = 10_f64.powf(rough.log10().floor());
         let steps = [1.0, 2.0, 5.0, 10.0].map(|step| step * power);
         let step = steps.into_iter().find(|step| *step >= rough).unwrap_or(rough);

@@ -66,7 +66,9 @@ const RIGHT: f64 = 410.0;
 
 fn trust(story: &Story) -> String {
     let mut chart = Chart::new("Trust", HEIGHT);
-    let y = Axis::from_zero(1.0, BOTTOM, TOP);
+    let all = story.nets.iter().flat_map(|net| &net.trust);
+    let most = all.map(|point| point.1).filter(|share| share.is_finite()).fold(0.01, f64::max);
+    let y = Axis::from_zero(most * 1.05, BOTTOM, TOP);
     lines(&mut chart, story, y, "mean weight", |net| &net.trust);
     chart.svg()
 }

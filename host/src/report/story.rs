@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use derby_core::Entry;
+use derby_core::{Entry, Task};
 use serde::Serialize;
 
 use crate::run_file::{Finished, Name, Origin, Standing, Stretch, Told};
@@ -201,8 +201,22 @@ fn title(told: &Told) -> String {
             let names: Vec<_> = encoding.targets.iter().map(|target| &*target.name).collect();
             format!("Race for {}", names.join(", "))
         }
-        Some(Origin::Task(task)) => format!("Race on the task {task:?}"),
+        Some(Origin::Task(task)) => format!("Race on {}", name(*task)),
         None => "Race".to_owned(),
+    }
+}
+
+/// A task as people call it.
+fn name(task: Task) -> String {
+    match task {
+        Task::Log { pool: 0 } => "the logarithm’s bits, always fresh".to_owned(),
+        Task::Log { pool } => format!("the logarithm’s bits, {pool} samples"),
+        Task::Xor { bits } => format!("exclusive or, {bits} bits"),
+        Task::XorMod => "exclusive or modulo 3".to_owned(),
+        Task::Sine => "a noisy sine".to_owned(),
+        Task::Drift { log_first: true, .. } => "logarithm, then exclusive or".to_owned(),
+        Task::Drift { log_first: false, .. } => "exclusive or, then logarithm".to_owned(),
+        other => format!("{other:?}"),
     }
 }
 
