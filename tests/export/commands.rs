@@ -1,8 +1,8 @@
 //! `derby export` and `derby race --from` as a user types them.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
-use std::process::Output;
+use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use derby::export::model::Model;
@@ -10,6 +10,8 @@ use derby_core::{Entry, scale::Scale};
 use escargot::{CargoBuild, CargoRun};
 use serde_json::Value;
 use tempfile::tempdir;
+
+use crate::run;
 
 const WINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/wine.csv");
 
@@ -132,6 +134,39 @@ fn a_race_goes_on_from_a_file() {
     let joined = finished(folder, &format!("{words} --nets 4x1,2"));
     assert_eq!(joined["ranking"].as_array().unwrap().len(), 3);
     assert_eq!(joined["winner"], first["winner"]);
+}
+
+/// The table's own numbers go in, and its own words come out.
+#[test]
+fn the_compiled_header_knows_the_wines() {
+    let folder = tempdir().unwrap();
+    let folder = folder.path();
+    told(folder, &format!("{RACE} --out run.jsonl"));
+    told(folder, "export run.jsonl --format c --output wine.h");
+    let program = "#include <stdio.h>
+        #include \"wine.h\"
+        int main(void) {
+            float sample[WINE_INPUTS];
+            int column;
+            for (;;) {
+                for (column = 0; column < WINE_INPUTS; column++) {
+                    if (scanf(\"%f,\", &sample[column]) != 1) return 0;
+                }
+                printf(\"%s\\n\", wine_classes[wine_classify(sample)]);
+            }
+        }";
+    fs::write(folder.join("wine.c"), program).unwrap();
+    run(Command::new("cc").current_dir(folder).args(["-o", "wine", "wine.c"]));
+    let table = fs::read_to_string(WINE).unwrap();
+    let (samples, classes): (Vec<_>, Vec<_>) =
+        table.lines().skip(1).map(|row| row.rsplit_once(',').unwrap()).unzip();
+    fs::write(folder.join("samples"), samples.join("\n")).unwrap();
+    let mut wine = Command::new(folder.join("wine"));
+    let output = run(wine.stdin(File::open(folder.join("samples")).unwrap()));
+    let answers = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(answers.lines().count(), classes.len());
+    let right = answers.lines().zip(&classes).filter(|(answer, class)| answer == *class).count();
+    assert!(right * 100 >= classes.len() * 95, "{right} of {}", classes.len());
 }
 
 #[test]
