@@ -4,18 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use escargot::{CargoBuild, CargoRun};
+use derby_tests::program;
 use serde_json::Value;
-use std::sync::OnceLock;
 use tempfile::{TempDir, tempdir};
-
-fn program() -> &'static CargoRun {
-    static PROGRAM: OnceLock<CargoRun> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let build = CargoBuild::new().package("derby").bin("derby").current_release();
-        build.run().expect("the command builds")
-    })
-}
 
 fn derby(folder: &Path, words: &str) {
     let mut command = program().command();

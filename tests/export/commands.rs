@@ -3,25 +3,16 @@
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::OnceLock;
 
 use derby::export::model::Model;
 use derby_core::{Entry, scale::Scale};
-use escargot::{CargoBuild, CargoRun};
+use derby_tests::program;
 use serde_json::Value;
 use tempfile::tempdir;
 
 use crate::run;
 
 const WINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/wine.csv");
-
-fn program() -> &'static CargoRun {
-    static PROGRAM: OnceLock<CargoRun> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let build = CargoBuild::new().package("derby").bin("derby").current_release();
-        build.run().expect("the command builds")
-    })
-}
 
 fn derby(folder: &Path, words: &str) -> Output {
     let words = words.split(' ').map(|word| if word == "WINE" { WINE } else { word });
