@@ -118,7 +118,8 @@ fn the_page_needs_no_network_and_tells_all() {
     for part in [
         "Race on exclusive or, 8 bits",
         "--nets 4,8x1..2 --samples 4000 --check 500 --out run.jsonl</pre>",
-        "every 500 samples",
+        "<td>Samples between checks</td><td>500</td>",
+        "<td>Referee</td><td>Paper</td>",
         "RmsProp",
         "it held the smallest weights",
         "Order of leaving",

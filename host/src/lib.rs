@@ -3,6 +3,8 @@
 //! The race itself is [`derby_core`]'s; what stands here feeds it samples ([`source`]), runs it
 //! on threads and vector registers ([`crew`]), tests the nets on samples held out ([`score`])
 //! and shows what happens ([`view`]). [`device`] does the same for races on microcontrollers.
+//! From the file that a race leaves ([`run_file`]) come a page ([`report`]) and nets to ship
+//! ([`export`]).
 
 pub mod args;
 pub mod crew;

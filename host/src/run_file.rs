@@ -3,14 +3,16 @@
 //! The file is not trusted: it may be cut off anywhere, or come from anywhere. Nothing in it makes
 //! this program take more memory than the file is long, times a small number.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use derby_core::{Entry, Reason, Settings, Task};
+use derby_core::{Entry, Reason, Task};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::data::Encoding;
 
@@ -41,9 +43,10 @@ pub struct Started {
     /// Where the samples came from; `None` where that was not known.
     #[serde(default)]
     pub source: Option<Origin>,
-    /// How the nets raced.
+    /// How the nets raced, by the names of [`derby_core::Settings`]; for people, so that files of
+    /// other versions stay readable.
     #[serde(default)]
-    pub settings: Option<Settings>,
+    pub settings: BTreeMap<String, Value>,
 }
 
 /// Where samples came from.

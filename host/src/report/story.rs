@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use derby_core::{Entry, Task};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::run_file::{Finished, Name, Origin, Standing, Stretch, Told};
 use crate::view::plain;
@@ -239,14 +240,17 @@ fn settings(told: &Told) -> Vec<(&'static str, String)> {
         ("Seed", started.seed.to_string()),
         ("Version", format!("derby {}", started.version)),
     ];
-    if let Some(settings) = started.settings {
-        rows.extend([
-            ("Batch", format!("{} samples, {} held back", settings.batch, settings.held_back)),
-            ("Check", format!("every {} samples", settings.check)),
-            ("Mixer", format!("{:?}", settings.mixing)),
-            ("Referee", format!("{:?}", settings.refereeing)),
-        ]);
-    }
+    let names = [
+        ("batch", "Samples in a batch"),
+        ("held_back", "Held back of these"),
+        ("check", "Samples between checks"),
+        ("mixing", "Mixer"),
+        ("refereeing", "Referee"),
+    ];
+    rows.extend(names.into_iter().filter_map(|(key, name)| {
+        let value = started.settings.get(key)?;
+        Some((name, words(value)))
+    }));
     let each = |name: &'static str, text: fn(&Entry) -> String| {
         let entries = told.nets.iter().filter_map(|net| net.entry.as_ref());
         let texts: BTreeSet<_> = entries.map(text).collect();
@@ -255,11 +259,34 @@ fn settings(told: &Told) -> Vec<(&'static str, String)> {
     };
     rows.extend(each("Hidden units", |entry| format!("{:?}", entry.activation)));
     rows.extend(each("Outputs", |entry| format!("{:?}, loss {:?}", entry.output, entry.loss)));
-    rows.extend(each("Optimizer", |entry| format!("{:?}", entry.optimizer)));
-    rows.extend(each("Optimizer of hidden layers", |entry| {
-        format!("{:?}", entry.hidden_optimizer)
-    }));
-    rows.extend(each("First weights", |entry| format!("{:?}", entry.init)));
+    rows.extend(each("Optimizer", |entry| words(&json!(entry.optimizer))));
+    rows.extend(each("Optimizer of hidden layers", |entry| words(&json!(entry.hidden_optimizer))));
+    rows.extend(each("First weights", |entry| words(&json!(entry.init))));
     rows.extend(each("L2 penalty", |entry| entry.decay.to_string()));
     rows
+}
+
+/// A value in words, such as `RmsProp (decay 0.9, rate 0.001)`.
+fn words(value: &Value) -> String {
+    let Value::Object(fields) = value else {
+        return value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    };
+    let part = |(name, value): (&String, &Value)| match value {
+        Value::Object(_) => format!("{name} ({})", words(value)),
+        _ => format!("{name} {}", words(value)),
+    };
+    fields.iter().map(part).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_read_as_words() {
+        let value =
+            json!({ "Gradient": { "optimizer": { "Sgd": { "rate": 0.5 } }, "slope": "True" } });
+        assert_eq!(words(&value), "Gradient (optimizer (Sgd (rate 0.5)), slope True)");
+        assert_eq!(words(&json!("Paper")), "Paper");
+    }
 }
