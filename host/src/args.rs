@@ -119,8 +119,8 @@ pub struct RaceArguments {
     /// What enters.
     #[command(flatten)]
     pub field: FieldArguments,
-    /// A net exported as postcard, or what a race wrote with --out: its nets enter with what they
-    /// have learned, and those of --nets join them
+    /// What was exported as postcard, or the winner of what a race wrote with --out, enters with
+    /// all that it has learned; the nets of --nets join it
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
     /// How the mixing weights move [default: gradient]

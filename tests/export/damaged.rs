@@ -86,6 +86,20 @@ fn other_formats_and_wrong_contents_say_so() {
     assert!(refused(&to_bytes(&wide)).contains(" parameters of 18446744073709551615"));
 }
 
+/// A list that says it has 2^40 parts, where a file of a few bytes ends: taking its word would take
+/// more memory than there is.
+#[test]
+fn a_claim_of_many_takes_no_memory() {
+    let whole = to_bytes(&small());
+    for place in 10..whole.len() - 4 {
+        let mut bytes = whole[..place].to_vec();
+        bytes.extend([0x80, 0x80, 0x80, 0x80, 0x80, 0x20]);
+        let crc = crc(&bytes);
+        bytes.extend(crc);
+        assert!(matches!(from_bytes(&bytes), Err(Error::Content(_))), "cut at {place}");
+    }
+}
+
 /// A race as a file, with every kind of line.
 fn run() -> Vec<u8> {
     let folder = tempdir().unwrap();

@@ -6,6 +6,7 @@ use derby_core::{Entry, Task};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::grouped;
 use crate::run_file::{Finished, Name, Origin, Standing, Stretch, Told};
 use crate::view::plain;
 
@@ -211,7 +212,7 @@ fn title(told: &Told) -> String {
 fn name(task: Task) -> String {
     match task {
         Task::Log { pool: 0 } => "the logarithm’s bits, always fresh".to_owned(),
-        Task::Log { pool } => format!("the logarithm’s bits, {pool} samples"),
+        Task::Log { pool } => format!("the logarithm’s bits, {} samples", grouped(pool.into())),
         Task::Xor { bits } => format!("exclusive or, {bits} bits"),
         Task::XorMod => "exclusive or modulo 3".to_owned(),
         Task::Sine => "a noisy sine".to_owned(),
