@@ -149,16 +149,19 @@ impl Chart {
         self.add(format_args!(r#"<text x="4" y="{y}">{label}</text>"#));
     }
 
-    /// Labels at `x`, each near its y and none on another; `(y, class, text)`.
-    pub(super) fn labels(&mut self, x: f64, mut labels: Vec<(f64, &str, String)>) {
-        labels.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let mut free = f64::NEG_INFINITY;
-        for (y, ..) in &mut labels {
-            *y = y.max(free);
-            free = *y + LINE;
-        }
+    /// Labels at `x`, each near its y and none on another; one that finds no place is left out.
+    /// `(y, class, text)`, the most important first.
+    pub(super) fn labels(&mut self, x: f64, ys: (f64, f64), labels: &[(f64, &str, String)]) {
+        let mut taken: Vec<f64> = Vec::new();
         for (y, class, text) in labels {
-            let (y, text) = (y + 4.5, escaped(&text));
+            let places = [0.0, LINE, -LINE].map(|shift| y + shift);
+            let is_free = |y: &f64| {
+                (ys.0..=ys.1).contains(y)
+                    && taken.iter().all(|other| (y - other).abs() >= LINE - 0.5)
+            };
+            let Some(y) = places.into_iter().find(is_free) else { continue };
+            taken.push(y);
+            let (y, text) = (y + 4.5, escaped(text));
             self.add(format_args!(r#"<text class="{class}" x="{x:.1}" y="{y:.1}">{text}</text>"#));
         }
     }

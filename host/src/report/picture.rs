@@ -115,7 +115,9 @@ fn lines(
             labels.push((y.place(value), class, net.name.clone()));
         }
     }
-    chart.labels(RIGHT + 6.0, labels);
+    // The lines were drawn from the last net to the winner.
+    labels.reverse();
+    chart.labels(RIGHT + 6.0, (TOP, BOTTOM), &labels);
     x
 }
 
@@ -196,11 +198,13 @@ fn pareto(story: &Story) -> String {
         ));
         labels.push((at, height, class, net.name.clone()));
     }
-    // Who stayed is named first, and then who is on the front.
-    let is_behind =
-        |net: &Net, loss| (net.fate == Fate::Left, !front.iter().any(|(_, own)| *own == loss));
+    // The winner is named first, then who is on the front.
+    let rank = |at: &usize| {
+        let (_, loss, net) = tested[*at];
+        (net.fate != Fate::Winner, !front.iter().any(|(_, own)| *own == loss))
+    };
     let mut order: Vec<_> = (0..tested.len()).collect();
-    order.sort_by_key(|&at| is_behind(tested[at].2, tested[at].1));
+    order.sort_by_key(rank);
     let points: Vec<_> = labels.iter().map(|(x, y, ..)| (*x, *y)).collect();
     let labels: Vec<_> = order.into_iter().map(|at| labels[at].clone()).collect();
     chart.beside(&points, &labels);
