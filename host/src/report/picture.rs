@@ -117,7 +117,7 @@ fn lines(
     }
     // The lines were drawn from the last net to the winner.
     labels.reverse();
-    chart.labels(RIGHT + 6.0, (TOP, BOTTOM), &labels);
+    chart.labels(RIGHT + 6.0, (TOP, BOTTOM + 6.0), &labels);
     x
 }
 
