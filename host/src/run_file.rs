@@ -89,7 +89,7 @@ pub struct Standing {
     pub index: usize,
     /// Its mean loss over the stretch; `None` where it was no number.
     pub loss: Option<f32>,
-    /// Its mixing weights, by output.
+    /// Its mixing weights, by output, or one for all outputs.
     pub weights: Vec<f32>,
 }
 
@@ -141,7 +141,7 @@ pub struct Placed {
     pub left: Option<u64>,
     /// Its test.
     pub held_out: Test,
-    /// Its mixing weights in the end, by output.
+    /// Its mixing weights in the end, by output, or one for all outputs.
     #[serde(default)]
     pub weights: Vec<f32>,
 }
@@ -203,7 +203,8 @@ impl Told {
         };
         let row = |weights: &[f32]| {
             let outputs = self.started.outputs;
-            ensure!(weights.len() == outputs, "{} weights for {outputs} outputs", weights.len());
+            let fits = weights.len() == outputs || weights.len() == 1;
+            ensure!(fits, "{} weights for {outputs} outputs", weights.len());
             Ok(())
         };
         match event {

@@ -20,7 +20,7 @@ fn derby(folder: &Path, words: &str) -> Output {
 }
 
 /// What a run that succeeds writes to standard output.
-fn told(folder: &Path, words: &str) -> String {
+pub(crate) fn told(folder: &Path, words: &str) -> String {
     let Output { status, stdout, stderr } = derby(folder, words);
     assert!(status.success(), "{words}: {}", String::from_utf8_lossy(&stderr));
     String::from_utf8(stdout).expect("it is text")

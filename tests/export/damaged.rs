@@ -10,9 +10,10 @@ use derby::run_file;
 use derby_tests::property;
 use proptest::prelude::*;
 use proptest::sample::Index;
+use serde_json::{Value, json};
 use tempfile::tempdir;
 
-use crate::commands::refusal;
+use crate::commands::{refusal, told};
 use crate::models;
 
 fn small() -> Model {
@@ -132,6 +133,26 @@ fn a_run_cut_anywhere_is_read_up_to_there() {
     assert!(Model::of(&races[0], false).is_ok());
 }
 
+/// Some mixers have one weight for all outputs.
+#[test]
+fn one_weight_stands_for_all_outputs() {
+    let folder = tempdir().unwrap();
+    let words = "race --task xor --bits 8 --nets 4,6x1 --samples 500 --referee none --out run";
+    told(folder.path(), words);
+    let each = Model::open(&folder.path().join("run"), true, None).unwrap();
+    let run = fs::read_to_string(folder.path().join("run")).unwrap();
+    let lines = run.lines().map(|line| {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        let rows = line["ranking"].as_array_mut().into_iter().flatten();
+        rows.for_each(|row| row["weights"] = json!([0.5]));
+        line.to_string() + "\n"
+    });
+    fs::write(folder.path().join("run"), lines.collect::<String>()).unwrap();
+    let one = Model::open(&folder.path().join("run"), true, None).unwrap();
+    assert!(one.nets.iter().all(|net| net.weights == [0.5; 4]));
+    assert_eq!(one.nets[0].parameters, each.nets[0].parameters);
+}
+
 #[test]
 fn wrong_lines_are_named() {
     let folder = tempdir().unwrap();
@@ -146,6 +167,8 @@ fn wrong_lines_are_named() {
         ("\"nets\":2", "\"nets\":99999999999", "line 1: more than 10000 nets"),
         ("\"nets\":2", "\"nets\":-2", "line 1: invalid value: integer `-2`"),
         ("\"hidden\":2", "\"hidden\":18446744073709551615", "parameters of 1844674407370955"),
+        ("\"inputs\":1", "\"inputs\":999999999999999999", "net 0 (2, 1) has 7 parameters of "),
+        ("\"outputs\":1", "\"outputs\":999999999999999999", "net 0 (2, 1) has 7 parameters of "),
         ("\"parameters\":[", "\"parameters\":[0.5,", "has 8 parameters of 7"),
         ("\"parameters\":[", "\"parameters\":[1e99,", "line 13: number out of range"),
     ] {

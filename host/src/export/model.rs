@@ -107,7 +107,12 @@ impl Model {
             let entered = told.nets.get(placed.index).context("a net never entered")?;
             let entry = entered.entry.context("the race was elsewhere, and its nets not told")?;
             let parameters = told.parameters[placed.index].clone();
-            Ok(Member { entry, parameters, weights: placed.weights.clone() })
+            let mut member = Member { entry, parameters, weights: placed.weights.clone() };
+            member.check(placed.index)?;
+            if let [weight] = *member.weights {
+                member.weights = vec![weight; entry.shape.outputs];
+            }
+            Ok(member)
         };
         let members: Result<Vec<Member>> = if mixture {
             let mut left: Vec<_> =
@@ -118,9 +123,13 @@ impl Model {
         } else {
             member(winner).map(|own| vec![Member { weights: vec![1.0; own.weights.len()], ..own }])
         };
-        let (inputs, outputs, classes_of) = match &told.started.source {
-            Some(Origin::Table(encoding)) => columns(encoding),
-            _ => (plain("x", told.started.inputs), plain("y", told.started.outputs), None),
+        let members = members?;
+        let (inputs, outputs, classes_of) = match (&told.started.source, members.first()) {
+            (Some(Origin::Table(encoding)), _) => columns(encoding),
+            (_, Some(Member { entry, .. })) => {
+                (plain("x", entry.shape.inputs), plain("y", entry.shape.outputs), None)
+            }
+            (_, None) => bail!("nobody raced to the end"),
         };
         let history = History {
             version: told.started.version.clone(),
@@ -129,7 +138,7 @@ impl Model {
             loss: winner.held_out.loss,
             accuracy: winner.held_out.accuracy,
         };
-        let model = Self { nets: members?, inputs, outputs, classes_of, history };
+        let model = Self { nets: members, inputs, outputs, classes_of, history };
         model.check()?;
         Ok(model)
     }
@@ -142,19 +151,11 @@ impl Model {
         ensure!(!self.nets.is_empty(), "the model has no net");
         let (inputs, outputs) = (self.inputs.len(), self.outputs.len());
         for (net, member) in self.nets.iter().enumerate() {
-            let Member { entry, parameters, weights } = member;
-            let shape = entry.shape;
-            ensure!(entry.is_sound(), "net {net} is not sound");
+            member.check(net)?;
+            let shape = member.entry.shape;
             ensure!(
-                (shape.inputs, shape.outputs, weights.len()) == (inputs, outputs, outputs),
+                (shape.inputs, shape.outputs, member.weights.len()) == (inputs, outputs, outputs),
                 "net {net} is not as wide as the model: {inputs} inputs, {outputs} outputs"
-            );
-            let wanted = shape.parameters();
-            let given = parameters.len();
-            ensure!(given == wanted, "net {net} {shape} has {given} parameters of {wanted}");
-            ensure!(
-                parameters.iter().chain(weights).all(|number| number.is_finite()),
-                "net {net} {shape} has parameters that are not finite: it diverged"
             );
         }
         for Column { name, scale, .. } in self.inputs.iter().chain(&self.outputs) {
@@ -258,6 +259,21 @@ impl Model {
 }
 
 impl Member {
+    /// Whether this is a net with all its parameters, and every number is one. Then no size in its
+    /// shape is larger than the parameters are many.
+    fn check(&self, net: usize) -> Result<()> {
+        let Self { entry, parameters, weights } = self;
+        ensure!(entry.is_sound(), "net {net} is not sound");
+        let (shape, given) = (entry.shape, parameters.len());
+        let wanted = shape.parameters();
+        ensure!(given == wanted, "net {net} {shape} has {given} parameters of {wanted}");
+        ensure!(
+            parameters.iter().chain(weights).all(|number| number.is_finite()),
+            "net {net} {shape} has parameters that are not finite: it diverged"
+        );
+        Ok(())
+    }
+
     /// Takes an input that is scaled by `new` where it was by `old`.
     fn rescale_input(&mut self, input: usize, old: Scale, new: Scale) {
         // An input that never varies is 0, whatever the weight.

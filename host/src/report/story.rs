@@ -67,7 +67,8 @@ pub(super) struct Net {
 #[derive(Debug, Serialize)]
 pub(super) struct Frame {
     samples: u64,
-    /// By net in the order of the story, then by output; `None` of nets that have left.
+    /// By net in the order of the story, then by output, or one for all outputs; `None` of nets
+    /// that have left.
     weights: Vec<Option<Vec<f64>>>,
 }
 
@@ -145,25 +146,27 @@ fn net(told: &Told, finished: Option<&Finished>, moments: &[Moment<'_>], index: 
     let Name { hidden, layers, seed } = told.nets[index].net;
     let several_seeds = told.nets.iter().any(|other| other.net.seed != seed);
     let seed = if several_seeds { format!("@{seed}") } else { String::new() };
-    let left = told.left.iter().find(|left| left.index == index);
     let placed = finished.and_then(|finished| {
         let place = finished.ranking.iter().position(|placed| placed.index == index)?;
-        Some((place, finished.ranking[place].held_out))
+        Some((place, &finished.ranking[place]))
     });
+    // Who has left may return, and in the end the ranking knows best.
+    let left = told.left.iter().rfind(|left| left.index == index);
+    let left = left.filter(|_| placed.is_none_or(|(_, placed)| placed.left.is_some()));
     let standings =
         moments.iter().filter_map(|moment| Some((moment.samples as f64, moment.nets[index]?)));
     Net {
         name: format!("({hidden}, {layers}){seed}"),
         parameters: told.nets[index].parameters,
-        fate: match (left, placed) {
-            (Some(_), _) => Fate::Left,
-            (None, Some((0, _))) => Fate::Winner,
-            (None, _) => Fate::Stayed,
+        fate: match (placed, left) {
+            (Some((0, _)), _) => Fate::Winner,
+            (_, Some(_)) => Fate::Left,
+            (_, None) => Fate::Stayed,
         },
         left: left.map(|left| left.samples),
         reason: left.map(|left| plain::why(left.reason)),
-        loss: placed.and_then(|(_, test)| test.loss),
-        accuracy: placed.and_then(|(_, test)| test.accuracy),
+        loss: placed.and_then(|(_, placed)| placed.held_out.loss),
+        accuracy: placed.and_then(|(_, placed)| placed.held_out.accuracy),
         losses: standings.clone().filter_map(|(at, s)| Some((at, s.loss?.into()))).collect(),
         trust: standings.map(|(at, standing)| (at, mean(&standing.weights))).collect(),
     }

@@ -148,10 +148,10 @@ impl<W: Write> View for Json<W> {
         self.line(&value)
     }
 
-    fn outcome(&mut self, field: &Field, outcome: &Outcome) -> Result<()> {
+    fn outcome(&mut self, _: &Field, outcome: &Outcome) -> Result<()> {
         let finish = &outcome.finish;
-        let outputs = field.source.outputs();
-        let weights = |net: usize| finish.weights.chunks_exact(outputs.max(1)).nth(net);
+        let width = finish.weights.len() / outcome.ranking.len().max(1);
+        let weights = |net: usize| finish.weights.chunks_exact(width.max(1)).nth(net);
         let ranking: Vec<_> = outcome
             .ranking
             .iter()
