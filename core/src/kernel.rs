@@ -15,8 +15,9 @@
 //! - forward: `z_j = ((0 + w_0j x_0) + w_1j x_1) + .. + b_j`, inputs ascending, bias last;
 //! - backward: `e_i = ((0 + w_i0 d_0) + w_i1 d_1) + ..`, outputs ascending, with the weights
 //!   from before the update;
-//! - gradient: `g_ij = ((0 + x_i d_j of sample 0) + x_i d_j of sample 1) + ..`, samples
-//!   ascending; a bias has `x = 1`.
+//! - gradient: `g_ij = ((-0 + x_i d_j of sample 0) + x_i d_j of sample 1) + ..`, samples
+//!   ascending; a bias has `x = 1`. Adding to -0 changes nothing, so that one sample's gradient
+//!   is the product itself.
 //!
 //! Lanes hold different outputs (or inputs) and never parts of one sum; no product is fused
 //! with an addition. So neither the width of a register nor the number of threads can show.

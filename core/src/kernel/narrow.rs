@@ -159,7 +159,7 @@ pub(crate) fn gradient(
                 return;
             };
             rest = others;
-            gradients.fill(0.0);
+            gradients.fill(-0.0);
             let samples = x.chunks_exact(layer.fan_in.max(1));
             for (x, d) in samples.zip(d.chunks_exact(layer.fan_out.max(1))) {
                 let d = d.get(first..first.saturating_add(width)).unwrap_or_default();

@@ -328,7 +328,7 @@ impl<F: FnMut(Run<'_>)> Panels for Gradient<'_, F> {
             self.inputs(core::array::from_mut(weights), first, input);
             input += 1;
         }
-        let mut sums = [0.0; W];
+        let mut sums = [-0.0; W];
         for d in self.d.chunks_exact(self.layer.fan_out.max(1)) {
             let Some(d) = lanes::<W>(d, first) else { return };
             for (sum, d) in sums.iter_mut().zip(d) {
@@ -352,7 +352,7 @@ impl<F: FnMut(Run<'_>)> Gradient<'_, F> {
         let Layer { fan_in, fan_out, .. } = self.layer;
         let samples = self.x.chunks_exact(fan_in.max(1)).zip(self.d.chunks_exact(fan_out.max(1)));
         let steps = samples.map_while(|(x, d)| Some((lanes(d, first)?, *lanes(x, input)?)));
-        let mut sums = [[0.0; W]; R].add(steps);
+        let mut sums = [[-0.0; W]; R].add(steps);
         self.run(weights.as_flattened_mut(), sums.as_flattened_mut(), false);
     }
 
