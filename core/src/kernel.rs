@@ -19,6 +19,9 @@
 //!   ascending; a bias has `x = 1`. Adding to -0 changes nothing, so that one sample's gradient
 //!   is the product itself.
 //!
+//! - descent, from one sample: `w_ij -= x_i (rate d_j)`, which is the gradient of `rate d`
+//!   taken off, after what backward needs has been read.
+//!
 //! Lanes hold different outputs (or inputs) and never parts of one sum; no product is fused
 //! with an addition. So neither the width of a register nor the number of threads can show.
 
@@ -31,9 +34,13 @@ mod narrow;
 mod wide;
 
 #[cfg(target_arch = "arm")]
-pub(crate) use narrow::{backward, forward, gradient};
+pub(crate) use narrow::{backward, descend, forward, gradient};
 #[cfg(not(target_arch = "arm"))]
-pub(crate) use wide::{backward, forward, gradient};
+pub(crate) use wide::{backward, descend, forward, gradient};
+
+/// Whether `descend` is more than its definition: one pass over the weights where there is one
+/// sample and plain descent.
+pub(crate) const FUSED: bool = cfg!(target_arch = "arm");
 
 /// The width of the panel that starts with `left` outputs to go.
 const fn panel_width(left: usize) -> usize {
@@ -143,6 +150,17 @@ mod tests {
                     }
                 }
                 assert_eq!(bits(&gradients[0]), bits(&gradients[1]), "gradient {samples}");
+            }
+            let parameters = numbers(layer.parameters(), 1);
+            let (x, d) = (numbers(fan_in, 2), numbers(fan_out, 3));
+            for e in [false, true] {
+                let mut own = [(); 2].map(|()| parameters.clone());
+                let mut back = [(); 2].map(|()| std::vec![0.0; fan_in]);
+                let [wide, narrow] = back.each_mut().map(|back| e.then_some(&mut back[..]));
+                wide::descend(layer, &mut own[0], 0.1, &x, &mut d.clone(), wide);
+                narrow::descend(layer, &mut own[1], 0.1, &x, &mut d.clone(), narrow);
+                assert_eq!(bits(&own[0]), bits(&own[1]), "descend {fan_in}-{fan_out}");
+                assert_eq!(bits(&back[0]), bits(&back[1]), "descend {fan_in}-{fan_out}");
             }
         }
     }

@@ -222,14 +222,14 @@ impl Net<'_> {
         }
         self.steps = self.steps.saturating_add(1);
         let mut update = Update { entry, step: self.steps, memory: self.memory };
-        let carried = |layer| entry.optimizer_of(layer).carried();
         descend(
             entry,
             self.parameters,
             batch,
             out,
             scratch,
-            carried,
+            |layer| entry.optimizer_of(layer).carried(),
+            |layer| entry.optimizer_of(layer).plain(entry.decay),
             #[inline(always)]
             |layer, below, run| update.run(layer, below, run),
         );
@@ -253,6 +253,7 @@ impl Net<'_> {
             out,
             scratch,
             |_| 1.0,
+            |_| None,
             |_, below, run| {
                 let own = gradients.iter_mut().skip(below).skip(run.offset);
                 own.zip(run.gradients).for_each(|(slot, gradient)| *slot = *gradient);
@@ -322,7 +323,8 @@ fn mean(numbers: impl Iterator<Item = f32>, count: usize) -> f32 {
 
 /// The backward pass, from the outputs that the forward pass left in `out` and the hidden
 /// activations that it left in `scratch`. Shows `apply` every parameter once, as the layer, the
-/// number of parameters below it, and a run within it; gradients are scaled by `carried`.
+/// number of parameters below it, and a run within it; gradients are scaled by `carried`. From
+/// one sample alone the kernel itself moves a layer that has a `plain` rate.
 #[inline(always)]
 fn descend(
     entry: &Entry,
@@ -331,6 +333,7 @@ fn descend(
     out: &[f32],
     scratch: &mut [f32],
     carried: impl Fn(Layer) -> f32,
+    plain: impl Fn(Layer) -> Option<f32>,
     mut apply: impl FnMut(Layer, usize, Run<'_>),
 ) {
     let Entry { shape, activation, output, loss, .. } = *entry;
@@ -363,24 +366,34 @@ fn descend(
             x
         };
         let Some(d) = above.get_mut(..trained.saturating_mul(layer.fan_out)) else { return };
+        let mut e = None;
         if !is_first {
-            let values = trained.saturating_mul(layer.fan_in);
-            let Some(e) = below.get_mut(..values) else { return };
+            let Some(own) = below.get_mut(..trained.saturating_mul(layer.fan_in)) else { return };
+            e = Some(own);
+        }
+        let rate = plain(layer).filter(|_| kernel::FUSED && trained == 1);
+        if let Some(rate) = rate {
+            kernel::descend(layer, own, rate, x, d, e.as_deref_mut());
+        } else if let Some(e) = e.as_deref_mut() {
             kernel::backward(layer, own, trained, d, e);
+        }
+        if let Some(e) = e {
             activation.chain(e, x);
         }
-        let carried = carried(layer);
-        if carried != 1.0 {
-            d.iter_mut().for_each(|d| *d *= carried);
+        if rate.is_none() {
+            let carried = carried(layer);
+            if carried != 1.0 {
+                d.iter_mut().for_each(|d| *d *= carried);
+            }
+            kernel::gradient(
+                layer,
+                own,
+                x,
+                d,
+                #[inline(always)]
+                |run| apply(layer, at, run),
+            );
         }
-        kernel::gradient(
-            layer,
-            own,
-            x,
-            d,
-            #[inline(always)]
-            |run| apply(layer, at, run),
-        );
         core::mem::swap(&mut above, &mut below);
     }
 }

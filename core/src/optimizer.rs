@@ -90,6 +90,14 @@ impl Optimizer {
         }
     }
 
+    /// The rate, where a step is `w -= rate g` and no more.
+    pub(crate) const fn plain(self, decay: f32) -> Option<f32> {
+        match self {
+            Self::Sgd { rate } if decay == 0.0 => Some(rate),
+            _ => None,
+        }
+    }
+
     /// Moves the weights `w` by one step. `g` holds the gradients times [`Self::carried`],
     /// `first` and `second` the memory of the same weights (empty where there is none), `t`
     /// counts the steps from 1, and `decay` is the L2 penalty's factor.

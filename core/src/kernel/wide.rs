@@ -298,6 +298,25 @@ pub(crate) fn gradient(
     walk(layer.fan_out, Gradient { layer, parameters, offset: 0, x, d, update });
 }
 
+/// A step of plain descent from one sample; `e` is what [`backward`] leaves, where it is wanted.
+#[inline(always)]
+pub(crate) fn descend(
+    layer: Layer,
+    parameters: &mut [f32],
+    rate: f32,
+    x: &[f32],
+    d: &mut [f32],
+    e: Option<&mut [f32]>,
+) {
+    if let Some(e) = e {
+        backward(layer, parameters, 1, d, e);
+    }
+    d.iter_mut().for_each(|d| *d *= rate);
+    gradient(layer, parameters, x, d, |run| {
+        run.parameters.iter_mut().zip(run.gradients).for_each(|(w, g)| *w -= *g);
+    });
+}
+
 /// Rows of weights whose gradients are summed side by side in registers.
 const ROWS: usize = 4;
 
