@@ -27,14 +27,18 @@
 
 use crate::shape::Layer;
 
-// Each is compiled where it pays, and both for tests, which compare them.
-#[cfg(any(test, target_arch = "arm"))]
+// Each is compiled where it pays, and all for tests, which compare them.
+#[cfg(any(test, all(target_arch = "arm", target_abi = "eabihf")))]
 mod narrow;
+#[cfg(any(test, all(target_arch = "arm", not(target_abi = "eabihf"))))]
+mod soft;
 #[cfg(any(test, not(target_arch = "arm")))]
 mod wide;
 
-#[cfg(target_arch = "arm")]
+#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
 pub(crate) use narrow::{backward, descend, forward, gradient};
+#[cfg(all(target_arch = "arm", not(target_abi = "eabihf")))]
+pub(crate) use soft::{backward, descend, forward, gradient};
 #[cfg(not(target_arch = "arm"))]
 pub(crate) use wide::{backward, descend, forward, gradient};
 
@@ -107,60 +111,113 @@ mod tests {
     }
 
     /// Numbers that no two operations treat alike.
-    fn numbers(count: usize, seed: u64) -> std::vec::Vec<f32> {
+    fn ordinary(count: usize, seed: u64) -> std::vec::Vec<f32> {
         let mut stream = crate::rng::Stream::new(seed, 0);
         (0..count).map(|_| stream.symmetric(2.0)).collect()
     }
 
+    /// Numbers among which are zeros of both signs, infinities, NaN, tiny and huge ones.
+    fn any(count: usize, seed: u64) -> std::vec::Vec<f32> {
+        const ODD: [f32; 12] = [
+            0.0,
+            -0.0,
+            f32::MIN_POSITIVE,
+            -1e-45,
+            1e-44,
+            f32::INFINITY,
+            f32::NEG_INFINITY,
+            f32::NAN,
+            f32::MAX,
+            1e19,
+            -1e-19,
+            0.0,
+        ];
+        let mut stream = crate::rng::Stream::new(seed, 1);
+        let mut number = || match stream.below(60) {
+            odd @ 0..12 => ODD[odd as usize],
+            12..20 => 0.0,
+            _ => stream.symmetric(2.0),
+        };
+        (0..count).map(|_| number()).collect()
+    }
+
+    /// Their bits, where every NaN counts as the same.
     fn bits(numbers: &[f32]) -> std::vec::Vec<u32> {
-        numbers.iter().map(|number| number.to_bits()).collect()
+        let one = |number: &f32| if number.is_nan() { f32::NAN } else { *number };
+        numbers.iter().map(|number| one(number).to_bits()).collect()
+    }
+
+    /// A set of kernels: forward, backward, gradient, descent.
+    type Kernels = (
+        fn(Layer, &[f32], usize, &[f32], &mut [f32]),
+        fn(Layer, &[f32], usize, &[f32], &mut [f32]),
+        fn(Layer, &mut [f32], &[f32], &[f32], &mut dyn FnMut(Run<'_>)),
+        fn(Layer, &mut [f32], f32, &[f32], &mut [f32], Option<&mut [f32]>),
+    );
+
+    const WIDE: Kernels = (
+        wide::forward,
+        wide::backward,
+        |layer, parameters, x, d, update| wide::gradient(layer, parameters, x, d, update),
+        wide::descend,
+    );
+
+    /// What `kernels` make of numbers: outputs, errors, gradients; then the parameters after
+    /// descent, and the errors it sends back.
+    fn results(
+        (forward, backward, gradient, descend): Kernels,
+        layer: Layer,
+        samples: usize,
+        numbers: fn(usize, u64) -> std::vec::Vec<f32>,
+    ) -> [std::vec::Vec<u32>; 6] {
+        let Layer { fan_in, fan_out, .. } = layer;
+        let parameters = numbers(layer.parameters(), 1);
+        let (x, d) = (numbers(samples * fan_in, 2), numbers(samples * fan_out, 3));
+
+        let mut z = std::vec![f32::NAN; samples * fan_out];
+        forward(layer, &parameters, samples, &x, &mut z);
+        let mut e = std::vec![f32::NAN; samples * fan_in];
+        backward(layer, &parameters, samples, &d, &mut e);
+        let mut gradients = std::vec![None; layer.parameters()];
+        gradient(layer, &mut parameters.clone(), &x, &d, &mut |run| {
+            for (at, gradient) in run.gradients.iter().enumerate() {
+                let before = gradients[run.offset + at].replace(*gradient);
+                assert_eq!(before, None, "{} comes twice", run.offset + at);
+            }
+        });
+        let gradients: Option<std::vec::Vec<f32>> = gradients.into_iter().collect();
+        let mut alone = parameters.clone();
+        let mut d = d[..fan_out].to_vec();
+        descend(layer, &mut alone, 0.1, &x[..fan_in], &mut d.clone(), None);
+        let mut moved = parameters;
+        let mut sent = std::vec![f32::NAN; fan_in];
+        descend(layer, &mut moved, 0.1, &x[..fan_in], &mut d, Some(&mut sent));
+        [z, e, gradients.unwrap(), alone, moved, sent].map(|numbers| bits(&numbers))
     }
 
     #[test]
-    fn narrow_and_wide_kernels_give_the_same_bits() {
+    fn all_kernels_give_the_same_bits() {
+        let narrow: Kernels = (
+            narrow::forward,
+            narrow::backward,
+            |layer, parameters, x, d, update| narrow::gradient(layer, parameters, x, d, update),
+            narrow::descend,
+        );
+        let soft: Kernels = (
+            soft::forward,
+            soft::backward,
+            |layer, parameters, x, d, update| soft::gradient(layer, parameters, x, d, update),
+            soft::descend,
+        );
         for (fan_in, fan_out) in [(1, 1), (3, 31), (16, 16), (56, 24), (9, 8), (40, 7)] {
             let layer = Layer { fan_in, fan_out, last: false };
             for samples in [1, 4, 5, 10, 13] {
-                let parameters = numbers(layer.parameters(), 1);
-                let (x, d) = (numbers(samples * fan_in, 2), numbers(samples * fan_out, 3));
-
-                let mut z = [(); 2].map(|()| std::vec![0.0; samples * fan_out]);
-                wide::forward(layer, &parameters, samples, &x, &mut z[0]);
-                narrow::forward(layer, &parameters, samples, &x, &mut z[1]);
-                assert_eq!(bits(&z[0]), bits(&z[1]), "forward {fan_in}-{fan_out}, {samples}");
-
-                let mut e = [(); 2].map(|()| std::vec![0.0; samples * fan_in]);
-                wide::backward(layer, &parameters, samples, &d, &mut e[0]);
-                narrow::backward(layer, &parameters, samples, &d, &mut e[1]);
-                assert_eq!(bits(&e[0]), bits(&e[1]), "backward {fan_in}-{fan_out}, {samples}");
-
-                let mut gradients = [(); 2].map(|()| std::vec![f32::NAN; layer.parameters()]);
-                let mut own = parameters.clone();
-                for (kernel, gradients) in gradients.iter_mut().enumerate() {
-                    let keep = |run: Run<'_>| {
-                        for (at, gradient) in run.gradients.iter().enumerate() {
-                            let place = run.offset + at;
-                            assert!(gradients[place].is_nan(), "{place} comes twice");
-                            gradients[place] = *gradient;
-                        }
-                    };
-                    match kernel {
-                        0 => wide::gradient(layer, &mut own, &x, &d, keep),
-                        _ => narrow::gradient(layer, &mut own, &x, &d, keep),
-                    }
+                for numbers in [ordinary, any] {
+                    let wide = results(WIDE, layer, samples, numbers);
+                    let what = std::format!("{fan_in}-{fan_out}, {samples} samples");
+                    assert_eq!(wide, results(narrow, layer, samples, numbers), "narrow {what}");
+                    assert_eq!(wide, results(soft, layer, samples, numbers), "soft {what}");
                 }
-                assert_eq!(bits(&gradients[0]), bits(&gradients[1]), "gradient {samples}");
-            }
-            let parameters = numbers(layer.parameters(), 1);
-            let (x, d) = (numbers(fan_in, 2), numbers(fan_out, 3));
-            for e in [false, true] {
-                let mut own = [(); 2].map(|()| parameters.clone());
-                let mut back = [(); 2].map(|()| std::vec![0.0; fan_in]);
-                let [wide, narrow] = back.each_mut().map(|back| e.then_some(&mut back[..]));
-                wide::descend(layer, &mut own[0], 0.1, &x, &mut d.clone(), wide);
-                narrow::descend(layer, &mut own[1], 0.1, &x, &mut d.clone(), narrow);
-                assert_eq!(bits(&own[0]), bits(&own[1]), "descend {fan_in}-{fan_out}");
-                assert_eq!(bits(&back[0]), bits(&back[1]), "descend {fan_in}-{fan_out}");
             }
         }
     }

@@ -228,8 +228,10 @@ impl Net<'_> {
             batch,
             out,
             scratch,
-            |layer| entry.optimizer_of(layer).carried(),
-            |layer| entry.optimizer_of(layer).plain(entry.decay),
+            |layer| {
+                let optimizer = entry.optimizer_of(layer);
+                (optimizer.carried(), optimizer.is_plain(entry.decay))
+            },
             #[inline(always)]
             |layer, below, run| update.run(layer, below, run),
         );
@@ -252,8 +254,7 @@ impl Net<'_> {
             batch,
             out,
             scratch,
-            |_| 1.0,
-            |_| None,
+            |_| (1.0, false),
             |_, below, run| {
                 let own = gradients.iter_mut().skip(below).skip(run.offset);
                 own.zip(run.gradients).for_each(|(slot, gradient)| *slot = *gradient);
@@ -323,8 +324,9 @@ fn mean(numbers: impl Iterator<Item = f32>, count: usize) -> f32 {
 
 /// The backward pass, from the outputs that the forward pass left in `out` and the hidden
 /// activations that it left in `scratch`. Shows `apply` every parameter once, as the layer, the
-/// number of parameters below it, and a run within it; gradients are scaled by `carried`. From
-/// one sample alone the kernel itself moves a layer that has a `plain` rate.
+/// number of parameters below it, and a run within it; gradients are scaled by the
+/// first number that `carried` gives for their layer. Where it says that this already is the step,
+/// the kernel may take it itself and show nothing.
 #[inline(always)]
 fn descend(
     entry: &Entry,
@@ -332,8 +334,7 @@ fn descend(
     batch: Batch<'_>,
     out: &[f32],
     scratch: &mut [f32],
-    carried: impl Fn(Layer) -> f32,
-    plain: impl Fn(Layer) -> Option<f32>,
+    carried: impl Fn(Layer) -> (f32, bool),
     mut apply: impl FnMut(Layer, usize, Run<'_>),
 ) {
     let Entry { shape, activation, output, loss, .. } = *entry;
@@ -371,17 +372,17 @@ fn descend(
             let Some(own) = below.get_mut(..trained.saturating_mul(layer.fan_in)) else { return };
             e = Some(own);
         }
-        let rate = plain(layer).filter(|_| kernel::FUSED && trained == 1);
-        if let Some(rate) = rate {
-            kernel::descend(layer, own, rate, x, d, e.as_deref_mut());
+        let (carried, is_step) = carried(layer);
+        let fused = kernel::FUSED && is_step && trained == 1;
+        if fused {
+            kernel::descend(layer, own, carried, x, d, e.as_deref_mut());
         } else if let Some(e) = e.as_deref_mut() {
             kernel::backward(layer, own, trained, d, e);
         }
         if let Some(e) = e {
             activation.chain(e, x);
         }
-        if rate.is_none() {
-            let carried = carried(layer);
+        if !fused {
             if carried != 1.0 {
                 d.iter_mut().for_each(|d| *d *= carried);
             }

@@ -90,12 +90,9 @@ impl Optimizer {
         }
     }
 
-    /// The rate, where a step is `w -= rate g` and no more.
-    pub(crate) const fn plain(self, decay: f32) -> Option<f32> {
-        match self {
-            Self::Sgd { rate } if decay == 0.0 => Some(rate),
-            _ => None,
-        }
+    /// Whether a step is `w -= g`, with `g` scaled by [`Self::carried`], and no more.
+    pub(crate) const fn is_plain(self, decay: f32) -> bool {
+        matches!(self, Self::Sgd { .. }) && decay == 0.0
     }
 
     /// Moves the weights `w` by one step. `g` holds the gradients times [`Self::carried`],

@@ -260,7 +260,7 @@ fn sum_run<'s>(
     input: Option<usize>,
     samples: impl Iterator<Item = (&'s [f32], &'s [f32])> + Clone,
 ) {
-    let tiled = if width < SIDE { 0 } else { gradients.len() / width.max(1) & !(SIDE - 1) };
+    let tiled = if width < SIDE { 0 } else { (gradients.len() / width.max(1)) & !(SIDE - 1) };
     for row in (0..tiled / SIDE).map(|tile| tile.saturating_mul(SIDE)) {
         let Some(input) = input.map(|input| input.saturating_add(row)) else { return };
         for lane in (0..width / SIDE).map(|tile| tile.saturating_mul(SIDE)) {
