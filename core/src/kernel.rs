@@ -19,8 +19,8 @@
 //!   ascending; a bias has `x = 1`. Adding to -0 changes nothing, so that one sample's gradient
 //!   is the product itself.
 //!
-//! - descent, from one sample: `w_ij -= x_i (rate d_j)`, which is the gradient of `rate d`
-//!   taken off, after what backward needs has been read.
+//! - plain descent: `w_ij -= g_ij`, where `g` is the gradient of `rate d`; backward sees the
+//!   weights from before it.
 //!
 //! Lanes hold different outputs (or inputs) and never parts of one sum; no product is fused
 //! with an addition. So neither the width of a register nor the number of threads can show.
@@ -42,8 +42,7 @@ pub(crate) use soft::{backward, descend, forward, gradient};
 #[cfg(not(target_arch = "arm"))]
 pub(crate) use wide::{backward, descend, forward, gradient};
 
-/// Whether `descend` is more than its definition: one pass over the weights where there is one
-/// sample and plain descent.
+/// Whether `descend` is more than its definition, and saves something.
 pub(crate) const FUSED: bool = cfg!(target_arch = "arm");
 
 /// The width of the panel that starts with `left` outputs to go.
@@ -152,7 +151,7 @@ mod tests {
         fn(Layer, &[f32], usize, &[f32], &mut [f32]),
         fn(Layer, &[f32], usize, &[f32], &mut [f32]),
         fn(Layer, &mut [f32], &[f32], &[f32], &mut dyn FnMut(Run<'_>)),
-        fn(Layer, &mut [f32], f32, &[f32], &mut [f32], Option<&mut [f32]>),
+        fn(Layer, &mut [f32], f32, usize, &[f32], &mut [f32], Option<&mut [f32]>),
     );
 
     const WIDE: Kernels = (
@@ -187,11 +186,10 @@ mod tests {
         });
         let gradients: Option<std::vec::Vec<f32>> = gradients.into_iter().collect();
         let mut alone = parameters.clone();
-        let mut d = d[..fan_out].to_vec();
-        descend(layer, &mut alone, 0.1, &x[..fan_in], &mut d.clone(), None);
-        let mut moved = parameters;
-        let mut sent = std::vec![f32::NAN; fan_in];
-        descend(layer, &mut moved, 0.1, &x[..fan_in], &mut d, Some(&mut sent));
+        descend(layer, &mut alone, 0.1, samples, &x, &mut d.clone(), None);
+        let (mut moved, mut d) = (parameters, d);
+        let mut sent = std::vec![f32::NAN; samples * fan_in];
+        descend(layer, &mut moved, 0.1, samples, &x, &mut d, Some(&mut sent));
         [z, e, gradients.unwrap(), alone, moved, sent].map(|numbers| bits(&numbers))
     }
 

@@ -373,9 +373,9 @@ fn descend(
             e = Some(own);
         }
         let (carried, is_step) = carried(layer);
-        let fused = kernel::FUSED && is_step && trained == 1;
+        let fused = kernel::FUSED && is_step;
         if fused {
-            kernel::descend(layer, own, carried, x, d, e.as_deref_mut());
+            kernel::descend(layer, own, carried, trained, x, d, e.as_deref_mut());
         } else if let Some(e) = e.as_deref_mut() {
             kernel::backward(layer, own, trained, d, e);
         }

@@ -1,18 +1,19 @@
-//! The kernels for processors with a float unit and no vector registers: tiles of sums that stay
-//! in its 32 registers, so that what counts is how few numbers are loaded and stored for each
-//! product.
+//! The kernels for processors with a float unit and no vector registers: sums stay in its 32
+//! registers, so that what counts is how few numbers are loaded and stored for each product.
 //!
-//! One sample alone: strips of 8 outputs, a weight loaded for each product. A batch: tiles of 4
-//! outputs and 5 samples (forward), 4 inputs and 5 samples (backward) or 4 inputs and 4 outputs
-//! (gradient), where each number loaded serves 4 or 5 products. What is left over at the rim of
-//! a layer goes one by one.
+//! One sample alone: a panel's sums at once, a weight loaded for each product, and in a step of
+//! plain descent each weight loaded once for backward and update. A batch: tiles in which each
+//! number loaded serves 4 or 5 products, 4 outputs by 5 samples or 4 inputs by 4 outputs. What is
+//! left over at the rim of a layer goes one by one.
+
+use core::sync::atomic::{Ordering, compiler_fence};
 
 use super::{Layer, Run, panels};
 
-/// Outputs of a strip.
+/// Outputs of a strip, for one sample.
 const STRIP: usize = 8;
 
-/// Side of a tile.
+/// Inputs or outputs of a tile.
 const SIDE: usize = 4;
 
 /// Samples of a tile.
@@ -25,10 +26,11 @@ const RUN: usize = 64;
 #[inline(never)]
 pub(crate) fn forward(layer: Layer, parameters: &[f32], samples: usize, x: &[f32], z: &mut [f32]) {
     let Layer { fan_in, fan_out, .. } = layer;
-    for (from, count) in blocks(samples) {
-        let x = x.get(from.saturating_mul(fan_in)..).unwrap_or_default();
-        let z = z.get_mut(from.saturating_mul(fan_out)..).unwrap_or_default();
-        if count == BLOCK {
+    let mut from = 0;
+    while let Some((first, whole)) = block(&mut from, samples) {
+        let x = x.get(first.saturating_mul(fan_in)..).unwrap_or_default();
+        let z = z.get_mut(first.saturating_mul(fan_out)..).unwrap_or_default();
+        if whole {
             forward_block(layer, parameters, x, z);
         } else {
             forward_one(layer, parameters, x.get(..fan_in).unwrap_or_default(), z);
@@ -36,24 +38,32 @@ pub(crate) fn forward(layer: Layer, parameters: &[f32], samples: usize, x: &[f32
     }
 }
 
-/// The samples in blocks, as (first sample, samples). From [`BLOCK`] on all are whole and the
-/// last may overlap the one before it, which answers some samples twice and changes no bit.
-fn blocks(samples: usize) -> impl Iterator<Item = (usize, usize)> {
-    let count = if samples < BLOCK { 1 } else { BLOCK };
-    let mut next = 0_usize;
-    core::iter::from_fn(move || {
-        let from = next;
-        next = next.saturating_add(count);
-        (from < samples).then(|| (from.min(samples.saturating_sub(count)), count))
-    })
+/// The next block of samples from `from` on: its first, and whether it has [`BLOCK`] samples or
+/// one. From [`BLOCK`] samples on all blocks are whole, and the last may overlap the one before
+/// it, which computes some samples twice and changes no bit.
+fn block(from: &mut usize, samples: usize) -> Option<(usize, bool)> {
+    let whole = samples >= BLOCK;
+    let count = if whole { BLOCK } else { 1 };
+    let first = *from;
+    *from = first.saturating_add(count);
+    (first < samples).then(|| (first.min(samples.saturating_sub(count)), whole))
 }
 
-fn forward_one(layer: Layer, parameters: &[f32], x: &[f32], z: &mut [f32]) {
-    each_panel(layer, parameters, z, |width, panel, z| match width {
-        16 => forward_row::<16>(panel, x, z),
-        8 => forward_row::<8>(panel, x, z),
-        _ => forward_columns(width, panel, x, z),
-    });
+fn forward_one(layer: Layer, mut parameters: &[f32], x: &[f32], mut z: &mut [f32]) {
+    for (_, width) in panels(layer.fan_out) {
+        let panel = parameters.split_off(..size(layer, width));
+        let (Some(panel), Some(z)) = (panel, z.split_off_mut(..width)) else { return };
+        match width {
+            16 => forward_row::<16>(panel, x, z),
+            8 => forward_row::<8>(panel, x, z),
+            _ => forward_columns(width, panel, x, z),
+        }
+    }
+}
+
+/// Numbers in a panel.
+fn size(layer: Layer, width: usize) -> usize {
+    layer.fan_in.saturating_add(1).saturating_mul(width)
 }
 
 /// One sample and the `W` outputs of a panel.
@@ -86,51 +96,60 @@ fn forward_columns(width: usize, panel: &[f32], x: &[f32], z: &mut [f32]) {
 }
 
 /// 5 samples.
-fn forward_block(layer: Layer, parameters: &[f32], x: &[f32], z: &mut [f32]) {
+fn forward_block(layer: Layer, mut parameters: &[f32], x: &[f32], mut z: &mut [f32]) {
     let Layer { fan_in, fan_out, .. } = layer;
-    let Some(x) = rows::<BLOCK>(x, fan_in) else { return };
-    let mut first = 0_usize;
-    each_panel(layer, parameters, &[][..], |width, panel, _| {
+    let Some(samples) = rows::<BLOCK>(x, fan_in) else { return };
+    for (_, width) in panels(fan_out) {
+        let Some(panel) = parameters.split_off(..size(layer, width)) else { return };
+        for lane in (0..width / SIDE).map(|tile| tile.saturating_mul(SIDE)) {
+            let Some(z) = z.get_mut(lane..) else { return };
+            forward_tile(layer, width, lane, panel, &samples, z);
+        }
         if width < SIDE {
-            for (x, z) in x.iter().zip(z.chunks_exact_mut(fan_out.max(1))) {
-                let z = z.get_mut(first..first.saturating_add(width)).unwrap_or_default();
+            for (sample, x) in samples.iter().enumerate() {
+                let at = sample.saturating_mul(fan_out);
+                let z = z.get_mut(at..at.saturating_add(width)).unwrap_or_default();
                 forward_columns(width, panel, x, z);
             }
         }
-        for lane in (0..width / SIDE).map(|tile| tile.saturating_mul(SIDE)) {
-            let sums = forward_tile(width, lane, panel, x);
-            let biases = panel.iter().skip(fan_in.saturating_mul(width).saturating_add(lane));
-            for (z, sums) in z.chunks_exact_mut(fan_out.max(1)).zip(sums) {
-                let z = z.iter_mut().skip(first.saturating_add(lane));
-                for ((z, sum), bias) in z.zip(sums).zip(biases.clone()) {
-                    *z = sum + bias;
-                }
-            }
-        }
-        first = first.saturating_add(width);
-    });
+        z = z.get_mut(width..).unwrap_or_default();
+    }
 }
 
-/// 5 samples and the 4 outputs from `lane` on.
+/// 5 samples and the 4 outputs from `lane` on, with which each sample's `z` begins.
 #[inline(never)]
 fn forward_tile(
+    layer: Layer,
     width: usize,
     lane: usize,
     panel: &[f32],
-    x: [&[f32]; BLOCK],
-) -> [[f32; SIDE]; BLOCK] {
+    x: &[&[f32]; BLOCK],
+    mut z: &mut [f32],
+) {
     let mut sums = [[0.0; SIDE]; BLOCK];
-    let [a, b, c, d, e] = x;
+    let [a, b, c, d, e] = *x;
     let samples = a.iter().zip(b).zip(c).zip(d).zip(e);
     for (row, ((((a, b), c), d), e)) in panel.chunks_exact(width.max(1)).zip(samples) {
-        let Some(row) = four(row, lane) else { return sums };
-        for (sums, x) in sums.iter_mut().zip([a, b, c, d, e]) {
-            for (sum, w) in sums.iter_mut().zip(row) {
-                *sum += w * x;
-            }
-        }
+        let Some(row) = four(row, lane) else { return };
+        add(&mut sums, row, [*a, *b, *c, *d, *e]);
     }
-    sums
+    let biases = layer.fan_in.saturating_mul(width).saturating_add(lane);
+    let Some(biases) = four(panel, biases) else { return };
+    let [p, q, r, s, t] = sums;
+    for sums in [p, q, r, s, t] {
+        let Some(own) = z.first_chunk_mut::<SIDE>() else { return };
+        for ((z, sum), bias) in own.iter_mut().zip(sums).zip(biases) {
+            *z = sum + bias;
+        }
+        z = z.get_mut(layer.fan_out..).unwrap_or_default();
+    }
+}
+
+/// Keeps the compiler from loading what the next rows need before it is done with these, for which
+/// there are not enough registers.
+#[inline(always)]
+fn one_by_one() {
+    compiler_fence(Ordering::SeqCst);
 }
 
 /// 4 numbers from `first` on.
@@ -139,12 +158,22 @@ fn four(numbers: &[f32], first: usize) -> Option<&[f32; SIDE]> {
     numbers.get(first..)?.first_chunk()
 }
 
+/// Adds the outer product.
+#[inline(always)]
+fn add<const N: usize, const M: usize>(sums: &mut [[f32; M]; N], row: &[f32; M], column: [f32; N]) {
+    for (sums, x) in sums.iter_mut().zip(column) {
+        for (sum, w) in sums.iter_mut().zip(row) {
+            *sum += w * x;
+        }
+    }
+}
+
 /// The first `N` rows of `width` numbers.
 #[inline(always)]
 fn rows<const N: usize>(mut numbers: &[f32], width: usize) -> Option<[&[f32]; N]> {
     let mut found = [&[][..]; N];
     for row in &mut found {
-        (*row, numbers) = numbers.split_at_checked(width)?;
+        *row = numbers.split_off(..width)?;
     }
     Some(found)
 }
@@ -153,63 +182,103 @@ fn rows<const N: usize>(mut numbers: &[f32], width: usize) -> Option<[&[f32]; N]
 #[inline(never)]
 pub(crate) fn backward(layer: Layer, parameters: &[f32], samples: usize, d: &[f32], e: &mut [f32]) {
     let Layer { fan_in, fan_out, .. } = layer;
-    for (from, count) in blocks(samples) {
-        let d = d.get(from.saturating_mul(fan_out)..).unwrap_or_default();
-        let e = e.get_mut(from.saturating_mul(fan_in)..).unwrap_or_default();
-        let whole = if count == BLOCK { fan_in & !(SIDE - 1) } else { 0 };
-        if let Some(d) = rows::<BLOCK>(d, fan_out).filter(|_| whole > 0) {
+    e.fill(0.0);
+    let mut from = 0;
+    while let Some((first, whole)) = block(&mut from, samples) {
+        let d = d.get(first.saturating_mul(fan_out)..).unwrap_or_default();
+        let e = e.get_mut(first.saturating_mul(fan_in)..).unwrap_or_default();
+        if whole {
+            let Some(e) = e.get_mut(..fan_in.saturating_mul(BLOCK)) else { return };
+            e.fill(0.0);
             backward_block(layer, parameters, d, e);
-        }
-        // Inputs that make no tile.
-        for (d, e) in
-            d.chunks_exact(fan_out.max(1)).zip(e.chunks_exact_mut(fan_in.max(1))).take(count)
-        {
-            for (input, e) in e.iter_mut().enumerate().skip(whole) {
-                *e = 0.0;
-                each_panel(layer, parameters, d, |width, panel, d| {
-                    let row = panel.get(input.saturating_mul(width)..).unwrap_or_default();
-                    d.iter().zip(row).for_each(|(d, w)| *e += w * d);
-                });
-            }
+        } else {
+            backward_one(layer, parameters, d, e);
         }
     }
 }
 
-/// 5 samples and the inputs that make tiles.
-fn backward_block(layer: Layer, parameters: &[f32], d: [&[f32]; BLOCK], e: &mut [f32]) {
-    let Layer { fan_in, .. } = layer;
-    for input in (0..fan_in / SIDE).map(|tile| tile.saturating_mul(SIDE)) {
-        let mut sums = [[0.0; SIDE]; BLOCK];
-        let mut first = 0_usize;
-        each_panel(layer, parameters, &[][..], |width, panel, _| {
-            let weights = panel.get(input.saturating_mul(width)..).unwrap_or_default();
-            let d = d.map(|d| d.get(first..).unwrap_or_default());
-            first = first.saturating_add(width);
-            let Some(weights) = rows::<SIDE>(weights, width) else { return };
-            backward_tile(weights, d, &mut sums);
-        });
-        for (e, sums) in e.chunks_exact_mut(fan_in.max(1)).zip(sums) {
-            e.iter_mut().skip(input).zip(sums).for_each(|(e, sum)| *e = sum);
-        }
+fn backward_one(layer: Layer, mut parameters: &[f32], mut d: &[f32], e: &mut [f32]) {
+    for (_, width) in panels(layer.fan_out) {
+        let panel = parameters.split_off(..size(layer, width));
+        let (Some(panel), Some(d)) = (panel, d.split_off(..width)) else { return };
+        add_dots(width, panel, d, e.iter_mut().take(layer.fan_in));
     }
 }
 
-/// 5 samples and 4 inputs, through one panel.
+/// Adds a panel's part to what one sample sends back.
 #[inline(never)]
-fn backward_tile(weights: [&[f32]; SIDE], d: [&[f32]; BLOCK], tile: &mut [[f32; SIDE]; BLOCK]) {
-    let mut sums = *tile;
-    let [p, q, r, s] = weights;
-    let [a, b, c, d, e] = d;
-    let weights = p.iter().zip(q).zip(r).zip(s);
-    let deltas = a.iter().zip(b).zip(c).zip(d).zip(e);
-    for ((((p, q), r), s), ((((a, b), c), d), e)) in weights.zip(deltas) {
-        for (sums, d) in sums.iter_mut().zip([a, b, c, d, e]) {
-            for (sum, w) in sums.iter_mut().zip([p, q, r, s]) {
-                *sum += w * d;
+fn add_dots<'e>(width: usize, panel: &[f32], d: &[f32], e: impl Iterator<Item = &'e mut f32>) {
+    for (e, row) in e.zip(panel.chunks_exact(width.max(1))) {
+        d.iter().zip(row).for_each(|(d, w)| *e += w * d);
+    }
+}
+
+/// 5 samples.
+fn backward_block(layer: Layer, mut parameters: &[f32], mut d: &[f32], e: &mut [f32]) {
+    let Layer { fan_in, fan_out, .. } = layer;
+    for (_, width) in panels(fan_out) {
+        let Some(panel) = parameters.split_off(..size(layer, width)) else { return };
+        for lane in (0..width / SIDE).map(|tile| tile.saturating_mul(SIDE)) {
+            let Some(d) = d.get(lane..) else { return };
+            backward_tile(layer, width, lane, panel, d, e);
+        }
+        if width < SIDE {
+            for (sample, e) in e.chunks_exact_mut(fan_in.max(1)).enumerate() {
+                let at = sample.saturating_mul(fan_out);
+                let d = d.get(at..at.saturating_add(width)).unwrap_or_default();
+                add_dots(width, panel, d, e.iter_mut());
             }
         }
+        d = d.get(width..).unwrap_or_default();
     }
-    *tile = sums;
+}
+
+/// 5 samples and the 4 outputs from `lane` on, with which each sample's `d` begins.
+#[inline(never)]
+fn backward_tile(
+    layer: Layer,
+    width: usize,
+    lane: usize,
+    panel: &[f32],
+    mut d: &[f32],
+    e: &mut [f32],
+) {
+    let mut deltas = [[0.0; SIDE]; BLOCK];
+    for deltas in &mut deltas {
+        let Some(own) = d.first_chunk() else { return };
+        *deltas = *own;
+        d = d.get(layer.fan_out..).unwrap_or_default();
+    }
+    let mut samples = e.chunks_exact_mut(layer.fan_in.max(1));
+    let [Some(a), Some(b), Some(c), Some(d), Some(e)] = [(); BLOCK].map(|()| samples.next()) else {
+        return;
+    };
+    let [a, b, c, d, e] = [a, b, c, d, e].map(<[f32]>::as_chunks_mut::<2>);
+    let pairs = panel.chunks_exact(width.saturating_mul(2).max(1));
+    let errors = a.0.iter_mut().zip(b.0).zip(c.0).zip(d.0).zip(e.0);
+    for (pair, (((([a, a2], [b, b2]), [c, c2]), [d, d2]), [e, e2])) in pairs.zip(errors) {
+        let Some(row) = four(pair, lane) else { return };
+        add_dots4(row, &deltas, [a, b, c, d, e]);
+        one_by_one();
+        let Some(row) = four(pair, width.saturating_add(lane)) else { return };
+        add_dots4(row, &deltas, [a2, b2, c2, d2, e2]);
+    }
+    if let ([a], [b], [c], [d], [e]) = (a.1, b.1, c.1, d.1, e.1) {
+        let rest = panel.get((layer.fan_in & !1).saturating_mul(width)..).unwrap_or_default();
+        let Some(row) = four(rest, lane) else { return };
+        add_dots4(row, &deltas, [a, b, c, d, e]);
+    }
+}
+
+#[inline(always)]
+fn add_dots4(row: &[f32; SIDE], deltas: &[[f32; SIDE]; BLOCK], sums: [&mut f32; BLOCK]) {
+    for (sum, deltas) in sums.into_iter().zip(deltas) {
+        let mut total = *sum;
+        for (w, d) in row.iter().zip(deltas) {
+            total += w * d;
+        }
+        *sum = total;
+    }
 }
 
 /// Sums each parameter's gradient over the samples of `d` and shows it, with the parameter, to
@@ -217,32 +286,27 @@ fn backward_tile(weights: [&[f32]; SIDE], d: [&[f32]; BLOCK], tile: &mut [[f32; 
 #[inline(never)]
 pub(crate) fn gradient(
     layer: Layer,
-    parameters: &mut [f32],
+    mut parameters: &mut [f32],
     x: &[f32],
     d: &[f32],
     mut update: impl FnMut(Run<'_>),
 ) {
-    let Layer { fan_in, fan_out, .. } = layer;
     let mut sums = [0.0; RUN];
-    let mut rest = parameters;
     let mut offset = 0_usize;
-    for (first, width) in panels(fan_out) {
+    for (first, width) in panels(layer.fan_out) {
         let mut input = 0_usize;
-        while input <= fan_in {
+        while input <= layer.fan_in {
             // As many rows of weights as a run holds, and in the end the row of biases.
-            let biases = input == fan_in;
-            let left = fan_in.saturating_sub(input).max(1);
+            let biases = input == layer.fan_in;
+            let left = layer.fan_in.saturating_sub(input).max(1);
             let rows = left.min(RUN / width.max(1));
             let count = rows.saturating_mul(width);
-            let taken = core::mem::take(&mut rest).split_at_mut_checked(count);
-            let (Some((parameters, others)), Some(gradients)) = (taken, sums.get_mut(..count))
-            else {
+            let parameters = parameters.split_off_mut(..count);
+            let (Some(parameters), Some(gradients)) = (parameters, sums.get_mut(..count)) else {
                 return;
             };
-            rest = others;
-            let x = x.chunks_exact(fan_in.max(1));
-            let d = d.chunks_exact(fan_out.max(1));
-            sum_run(gradients, width, first, (!biases).then_some(input), x.zip(d));
+            let row = (!biases).then_some(input);
+            sum_rows::<false>(layer, (first, width), gradients, row, x, d);
             update(Run { offset, parameters, gradients, biases });
             offset = offset.saturating_add(count);
             input = input.saturating_add(rows);
@@ -250,83 +314,123 @@ pub(crate) fn gradient(
     }
 }
 
-/// Sums the gradients of the parameters from `input`, or where there is none of the biases, to
-/// the `width` outputs from `first` on.
-#[inline(never)]
-fn sum_run<'s>(
-    gradients: &mut [f32],
-    width: usize,
-    first: usize,
+/// The gradients of rows of `width` weights, the first of which belongs to `input` and the first
+/// output `first`; without an `input` of the row of biases. They replace `rows`, or are taken
+/// `OFF` them.
+fn sum_rows<const OFF: bool>(
+    layer: Layer,
+    (first, width): (usize, usize),
+    rows: &mut [f32],
     input: Option<usize>,
-    samples: impl Iterator<Item = (&'s [f32], &'s [f32])> + Clone,
+    x: &[f32],
+    d: &[f32],
 ) {
-    let tiled = if width < SIDE { 0 } else { (gradients.len() / width.max(1)) & !(SIDE - 1) };
-    for row in (0..tiled / SIDE).map(|tile| tile.saturating_mul(SIDE)) {
-        let Some(input) = input.map(|input| input.saturating_add(row)) else { return };
-        for lane in (0..width / SIDE).map(|tile| tile.saturating_mul(SIDE)) {
-            let sums = gradient_tile(input, first.saturating_add(lane), samples.clone());
-            let rows = gradients.chunks_exact_mut(width.max(1)).skip(row);
-            for (row, sums) in rows.zip(sums) {
-                row.iter_mut().skip(lane).zip(sums).for_each(|(slot, sum)| *slot = sum);
-            }
-        }
+    let tiled = match input {
+        Some(_) if width >= SIDE => (rows.len() / width.max(1)) & !(SIDE - 1),
+        _ => 0,
+    };
+    let (tiles, rim) = rows.split_at_mut_checked(tiled.saturating_mul(width)).unwrap_or_default();
+    for lane in (0..width / SIDE).map(|tile| tile.saturating_mul(SIDE)) {
+        let place = (input.unwrap_or(0), first.saturating_add(lane));
+        gradient_tiles::<OFF>(layer, width, lane, tiles, place, x, d);
     }
-    // What makes no tile.
-    for (row, gradients) in gradients.chunks_exact_mut(width.max(1)).enumerate().skip(tiled) {
-        let input = input.map(|input| input.saturating_add(row));
-        for (lane, gradient) in gradients.iter_mut().enumerate() {
-            let mut sum = -0.0;
-            for (x, d) in samples.clone() {
-                let x = input.map_or(&1.0, |input| x.get(input).unwrap_or(&0.0));
-                sum += x * d.get(first.saturating_add(lane)).unwrap_or(&0.0);
-            }
-            *gradient = sum;
-        }
+    for (row, gradients) in rim.chunks_exact_mut(width.max(1)).enumerate() {
+        let input = input.map(|input| input.saturating_add(tiled).saturating_add(row));
+        gradient_row::<OFF>(layer, gradients, input, x, d.get(first..).unwrap_or_default());
     }
 }
 
-/// 4 inputs and 4 outputs over all samples.
+/// The 4 columns of `rows` from `lane` on, 4 rows at a time.
 #[inline(never)]
-fn gradient_tile<'s>(
-    input: usize,
-    output: usize,
-    samples: impl Iterator<Item = (&'s [f32], &'s [f32])>,
-) -> [[f32; SIDE]; SIDE] {
-    let mut sums = [[-0.0; SIDE]; SIDE];
-    for (x, d) in samples {
-        let (Some(x), Some(d)) = (four(x, input), four(d, output)) else { return sums };
-        for (sums, x) in sums.iter_mut().zip(x) {
-            for (sum, d) in sums.iter_mut().zip(d) {
-                *sum += x * d;
-            }
+fn gradient_tiles<const OFF: bool>(
+    layer: Layer,
+    width: usize,
+    lane: usize,
+    rows: &mut [f32],
+    (mut input, output): (usize, usize),
+    x: &[f32],
+    d: &[f32],
+) {
+    let samples = x.chunks_exact(layer.fan_in.max(1)).zip(d.chunks_exact(layer.fan_out.max(1)));
+    for rows in rows.chunks_exact_mut(width.saturating_mul(SIDE).max(1)) {
+        let mut samples =
+            samples.clone().map_while(|(x, d)| Some((four(x, input)?, four(d, output)?)));
+        let Some((x, d)) = samples.next() else { return };
+        let mut sums = x.map(|x| d.map(|d| x * d));
+        for (x, d) in samples {
+            add(&mut sums, d, *x);
         }
+        let [p, q, r, s] = sums;
+        take::<OFF>(rows, lane, p);
+        take::<OFF>(rows, lane.saturating_add(width), q);
+        take::<OFF>(rows, lane.saturating_add(width.saturating_mul(2)), r);
+        take::<OFF>(rows, lane.saturating_add(width.saturating_mul(3)), s);
+        input = input.saturating_add(SIDE);
     }
-    sums
 }
 
-/// A step of plain descent from one sample: [`backward`], where `e` is wanted, and `w -= x c` with
-/// `c = rate d`, in one pass over the weights.
+/// Writes the gradients to the 4 numbers from `first` on, or takes them `OFF`.
+#[inline(always)]
+fn take<const OFF: bool>(numbers: &mut [f32], first: usize, gradients: [f32; SIDE]) {
+    let slots = numbers.get_mut(first..).and_then(<[f32]>::first_chunk_mut::<SIDE>);
+    for (slot, gradient) in slots.into_iter().flatten().zip(gradients) {
+        *slot = if OFF { *slot - gradient } else { gradient };
+    }
+}
+
+/// One row; without an input that of the biases.
+#[inline(never)]
+fn gradient_row<const OFF: bool>(
+    layer: Layer,
+    gradients: &mut [f32],
+    input: Option<usize>,
+    x: &[f32],
+    d: &[f32],
+) {
+    for (lane, slot) in gradients.iter_mut().enumerate() {
+        let mut sum = -0.0;
+        let mut x = x.iter().skip(input.unwrap_or(0)).step_by(layer.fan_in.max(1));
+        for d in d.iter().skip(lane).step_by(layer.fan_out.max(1)) {
+            let x = if input.is_none() { &1.0 } else { x.next().unwrap_or(&0.0) };
+            sum += x * d;
+        }
+        *slot = if OFF { *slot - sum } else { sum };
+    }
+}
+
+/// A step of plain descent: [`backward`], where `e` is wanted, and `w -= g` with the gradients of
+/// `rate d`, which becomes of `d`.
 #[inline(never)]
 pub(crate) fn descend(
     layer: Layer,
-    parameters: &mut [f32],
+    mut parameters: &mut [f32],
     rate: f32,
+    samples: usize,
     x: &[f32],
     d: &mut [f32],
     mut e: Option<&mut [f32]>,
 ) {
+    if samples != 1 {
+        if let Some(e) = e {
+            backward(layer, parameters, samples, d, e);
+        }
+        d.iter_mut().for_each(|d| *d *= rate);
+        for (first, width) in panels(layer.fan_out) {
+            let Some(panel) = parameters.split_off_mut(..size(layer, width)) else { return };
+            let weights = panel.len().saturating_sub(width);
+            let Some((weights, biases)) = panel.split_at_mut_checked(weights) else { return };
+            sum_rows::<true>(layer, (first, width), weights, Some(0), x, d);
+            sum_rows::<true>(layer, (first, width), biases, None, x, d);
+        }
+        return;
+    }
     if let Some(e) = e.as_deref_mut() {
         e.fill(0.0);
     }
-    let inputs = layer.fan_in.saturating_add(1);
-    let (mut rest, mut deltas) = (parameters, &*d);
+    let mut d = &*d;
     for (_, width) in panels(layer.fan_out) {
-        let taken = core::mem::take(&mut rest).split_at_mut_checked(inputs.saturating_mul(width));
-        let (Some((panel, others)), Some((d, behind))) = (taken, deltas.split_at_checked(width))
-        else {
-            return;
-        };
-        (rest, deltas) = (others, behind);
+        let panel = parameters.split_off_mut(..size(layer, width));
+        let (Some(panel), Some(d)) = (panel, d.split_off(..width)) else { return };
         let e = e.as_deref_mut();
         match width {
             16 => descend_panel::<16>(panel, rate, x, d, e),
@@ -409,46 +513,5 @@ fn descend_rows(
         // The last row is the biases.
         let x = x.next().unwrap_or(&1.0);
         row.iter_mut().zip(d).for_each(|(w, d)| *w -= x * (d * rate));
-    }
-}
-
-/// Shows `kernel` the width and the parameters of every panel, and its part of `outputs`.
-#[inline(always)]
-fn each_panel<T: Outputs>(
-    layer: Layer,
-    mut parameters: &[f32],
-    mut outputs: T,
-    mut kernel: impl FnMut(usize, &[f32], T),
-) {
-    let rows = layer.fan_in.saturating_add(1);
-    for (_, width) in panels(layer.fan_out) {
-        let Some((panel, rest)) = parameters.split_at_checked(rows.saturating_mul(width)) else {
-            return;
-        };
-        parameters = rest;
-        kernel(width, panel, outputs.split_off(width));
-    }
-}
-
-/// Numbers by output, read or written.
-trait Outputs {
-    /// Takes the first `count` numbers off.
-    fn split_off(&mut self, count: usize) -> Self;
-}
-
-impl Outputs for &[f32] {
-    fn split_off(&mut self, count: usize) -> Self {
-        let (first, rest) = self.split_at_checked(count).unwrap_or_default();
-        *self = rest;
-        first
-    }
-}
-
-impl Outputs for &mut [f32] {
-    fn split_off(&mut self, count: usize) -> Self {
-        let whole = core::mem::take(self);
-        let (first, rest) = whole.split_at_mut_checked(count).unwrap_or_default();
-        *self = rest;
-        first
     }
 }

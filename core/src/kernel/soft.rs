@@ -95,22 +95,31 @@ pub(crate) fn gradient(
     }
 }
 
-/// A step of plain descent from one sample: [`backward`], where `e` is wanted, and then
-/// `w -= x c` with `c = rate d`, which becomes of `d`.
+/// A step of plain descent: [`backward`], where `e` is wanted, and `w -= g` with the gradients of
+/// `rate d`, which becomes of `d`.
 #[inline(never)]
 pub(crate) fn descend(
     layer: Layer,
     parameters: &mut [f32],
     rate: f32,
+    samples: usize,
     x: &[f32],
     d: &mut [f32],
     e: Option<&mut [f32]>,
 ) {
     if let Some(e) = e {
-        backward(layer, parameters, 1, d, e);
+        backward(layer, parameters, samples, d, e);
     }
     for d in &mut *d {
         *d = f32::from_bits(soft::multiply(d.to_bits(), rate.to_bits()));
+    }
+    if samples != 1 {
+        gradient(layer, parameters, x, d, |run| {
+            for (w, g) in run.parameters.iter_mut().zip(run.gradients) {
+                *w = f32::from_bits(soft::multiply_add(w.to_bits(), ONE, g.to_bits() ^ SIGN));
+            }
+        });
+        return;
     }
     let (mut rest, mut d) = (parameters, &*d);
     for (_, width) in panels(layer.fan_out) {

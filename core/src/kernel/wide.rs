@@ -298,18 +298,20 @@ pub(crate) fn gradient(
     walk(layer.fan_out, Gradient { layer, parameters, offset: 0, x, d, update });
 }
 
-/// A step of plain descent from one sample; `e` is what [`backward`] leaves, where it is wanted.
+/// A step of plain descent; `e` is what [`backward`] leaves, where it is wanted, and `d` becomes
+/// `rate d`.
 #[inline(always)]
 pub(crate) fn descend(
     layer: Layer,
     parameters: &mut [f32],
     rate: f32,
+    samples: usize,
     x: &[f32],
     d: &mut [f32],
     e: Option<&mut [f32]>,
 ) {
     if let Some(e) = e {
-        backward(layer, parameters, 1, d, e);
+        backward(layer, parameters, samples, d, e);
     }
     d.iter_mut().for_each(|d| *d *= rate);
     gradient(layer, parameters, x, d, |run| {
