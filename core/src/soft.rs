@@ -87,20 +87,7 @@ impl Product {
         if !plain(a) || place & SIGN != 0 {
             return None;
         }
-        let (left, right) = (a << 8 | SIGN, b << 8 | SIGN);
-        let top = upper(left, right);
-        // 2^30..2^32: seven or eight bits more than a significand has.
-        let (mut significand, rest, place) = if top & SIGN == 0 {
-            let half_up = top.wrapping_add(1 << 6);
-            (half_up >> 7, half_up << 25, place)
-        } else {
-            let half_up = top.wrapping_add(1 << 7);
-            (half_up >> 8, half_up << 24, place.wrapping_add(1 << 24))
-        };
-        // Exactly half only if the bits below `top` are zero too, and one 32-bit product has those.
-        if rest == 0 && (left >> 8).wrapping_mul(right >> 8) << 16 == 0 && ties(Tie::Product) {
-            significand &= !1;
-        }
+        let (significand, place) = round_product(a << 8 | SIGN, b << 8 | SIGN, place, 1 << 24);
         Some(Self { significand, place })
     }
 
@@ -114,6 +101,26 @@ impl Product {
     fn bits(&self, sign: u32) -> u32 {
         (self.exponent().wrapping_sub(1) << 23).wrapping_add(self.significand) | sign & SIGN
     }
+}
+
+/// The product of two significands, each with its top bit set and eight zero bits at its end,
+/// rounded to 2^23..=2^24. Where it is 2 or more, `place` grows by `one`.
+#[inline(always)]
+fn round_product(left: u32, right: u32, place: u32, one: u32) -> (u32, u32) {
+    let top = upper(left, right);
+    // 2^30..2^32: seven or eight bits more than a significand has.
+    let (mut significand, rest, place) = if top & SIGN == 0 {
+        let half_up = top.wrapping_add(1 << 6);
+        (half_up >> 7, half_up << 25, place)
+    } else {
+        let half_up = top.wrapping_add(1 << 7);
+        (half_up >> 8, half_up << 24, place.wrapping_add(one))
+    };
+    // Exactly half only if the bits below `top` are zero too, and one 32-bit product has those.
+    if rest == 0 && (left >> 8).wrapping_mul(right >> 8) << 16 == 0 && ties(Tie::Product) {
+        significand &= !1;
+    }
+    (significand, place)
 }
 
 /// In two's complement, negative if the sign bit of `signs` is set.
@@ -216,5 +223,9 @@ const fn ties(_: Tie) -> bool {
 #[cfg(test)]
 use tests::ties;
 
+mod exp;
 #[cfg(test)]
 mod tests;
+
+#[cfg(not(test))]
+pub(crate) use exp::{exp, falling_sigmoid};
