@@ -50,20 +50,6 @@ pub fn powi(mut x: f32, mut exponent: u32) -> f32 {
     power
 }
 
-/// Where [`exp`] stops falling: its least result is 1.2e-38, a normal number.
-pub(crate) const EXP_LOW: f32 = -87.33;
-/// Where [`exp`] stops rising: its greatest result is 2.4e38, below 2^128.
-pub(crate) const EXP_HIGH: f32 = 88.37;
-
-pub(crate) const LOG2_E: f32 = core::f32::consts::LOG2_E;
-/// ln 2 in two parts: n * LN2_HIGH is exact for every n that occurs.
-pub(crate) const LN2_HIGH: f32 = 0.693_359_4;
-pub(crate) const LN2_LOW: f32 = -2.121_944_4e-4;
-
-/// Coefficients of Cephes' expf (S. L. Moshier), of r^2 to r^7.
-pub(crate) const EXP: [f32; 6] =
-    [5.000_000_3e-1, 1.666_666_5e-1, 4.166_579_5e-2, 8.333_452e-3, 1.398_2e-3, 1.987_569_2e-4];
-
 /// `e` to the `x`: the largest relative error is 1.2e-7 for `x` in -87.33..=88.37, beyond which
 /// the result stays at the bound's. NaN gives NaN.
 ///
@@ -77,31 +63,48 @@ pub fn exp(x: f32) -> f32 {
     #[cfg(all(target_arch = "arm", not(target_abi = "eabihf"), not(feature = "micromath")))]
     return f32::from_bits(crate::soft::exp(x.to_bits()));
     #[cfg(not(any(all(target_arch = "arm", not(target_abi = "eabihf")), feature = "micromath")))]
-    exp_by_floats(x)
+    polynomial::exp(x)
 }
 
 /// What [`exp`] is made of.
 #[cfg(not(feature = "micromath"))]
-#[inline(always)]
-pub(crate) fn exp_by_floats(x: f32) -> f32 {
-    // Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low bits.
-    const ROUND: f32 = 12_582_912.0;
-    let [c2, c3, c4, c5, c6, c7] = EXP;
-    // Written as comparisons, through which NaN passes.
-    let x = if x < EXP_LOW { EXP_LOW } else { x };
-    let x = if x > EXP_HIGH { EXP_HIGH } else { x };
-    let shifted = x * LOG2_E + ROUND;
-    let n = shifted - ROUND;
-    let r = (x - n * LN2_HIGH) - n * LN2_LOW;
-    // In Estrin's order.
-    let r2 = r * r;
-    let low = c2 + r * c3;
-    let middle = c4 + r * c5;
-    let high = c6 + r * c7;
-    let power = (1.0 + r) + r2 * (low + r2 * (middle + r2 * high));
-    // The low bits of `shifted` are n; moved to the exponent with its bias they are 2^n.
-    let exponent = shifted.to_bits().wrapping_add(127) << 23;
-    power * f32::from_bits(exponent)
+pub(crate) mod polynomial {
+    /// Where [`exp`] stops falling: its least result is 1.2e-38, a normal number.
+    pub(crate) const EXP_LOW: f32 = -87.33;
+    /// Where [`exp`] stops rising: its greatest result is 2.4e38, below 2^128.
+    pub(crate) const EXP_HIGH: f32 = 88.37;
+
+    pub(crate) const LOG2_E: f32 = core::f32::consts::LOG2_E;
+    /// ln 2 in two parts: n * LN2_HIGH is exact for every n that occurs.
+    pub(crate) const LN2_HIGH: f32 = 0.693_359_4;
+    pub(crate) const LN2_LOW: f32 = -2.121_944_4e-4;
+
+    /// Coefficients of Cephes' expf (S. L. Moshier), of r^2 to r^7.
+    pub(crate) const COEFFICIENTS: [f32; 6] =
+        [5.000_000_3e-1, 1.666_666_5e-1, 4.166_579_5e-2, 8.333_452e-3, 1.398_2e-3, 1.987_569_2e-4];
+
+    /// [`super::exp`] in float operations.
+    #[inline(always)]
+    pub(crate) fn exp(x: f32) -> f32 {
+        // Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low bits.
+        const ROUND: f32 = 12_582_912.0;
+        let [c2, c3, c4, c5, c6, c7] = COEFFICIENTS;
+        // Written as comparisons, through which NaN passes.
+        let x = if x < EXP_LOW { EXP_LOW } else { x };
+        let x = if x > EXP_HIGH { EXP_HIGH } else { x };
+        let shifted = x * LOG2_E + ROUND;
+        let n = shifted - ROUND;
+        let r = (x - n * LN2_HIGH) - n * LN2_LOW;
+        // In Estrin's order.
+        let r2 = r * r;
+        let low = c2 + r * c3;
+        let middle = c4 + r * c5;
+        let high = c6 + r * c7;
+        let power = (1.0 + r) + r2 * (low + r2 * (middle + r2 * high));
+        // The low bits of `shifted` are n; moved to the exponent with its bias they are 2^n.
+        let exponent = shifted.to_bits().wrapping_add(127) << 23;
+        power * f32::from_bits(exponent)
+    }
 }
 
 /// The logistic function `1 / (1 + e^-x)`, with an absolute error below 1.2e-7.
@@ -138,6 +141,7 @@ pub fn softplus(x: f32) -> f32 {
 
 #[cfg(all(test, not(feature = "micromath")))]
 mod tests {
+    use super::polynomial::{EXP_HIGH, EXP_LOW};
     use super::*;
 
     /// Below this size `e^x` is 1 and `tanh x` is x, within 2^-26.

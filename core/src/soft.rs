@@ -223,9 +223,10 @@ const fn ties(_: Tie) -> bool {
 #[cfg(test)]
 use tests::ties;
 
+#[cfg(not(feature = "micromath"))]
 mod exp;
 #[cfg(test)]
 mod tests;
 
-#[cfg(not(test))]
+#[cfg(not(any(test, feature = "micromath")))]
 pub(crate) use exp::{exp, falling_sigmoid};

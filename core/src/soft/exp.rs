@@ -1,10 +1,10 @@
-//! [`math::exp`] and the logistic function without a float unit: the very operations that stand
+//! [`polynomial::exp`] and the logistic function without a float unit: the very operations that stand
 //! there, one after the other, each rounded as IEEE 754 has it. What makes them cheaper than a
 //! library's: ranges are known, so that nothing is checked; constants are taken apart when
 //! compiling; a product goes into its sum without being packed.
 
 use super::{HIDDEN, SIGN, against, exponent, plus, round, round_product};
-use crate::math;
+use crate::math::polynomial;
 
 /// A factor taken apart: its sign bit, its significand from the top bit down, its exponent.
 #[derive(Clone, Copy)]
@@ -58,18 +58,22 @@ fn plus_either(sum: u32, term: u32, distance: u32) -> u32 {
     }
 }
 
-/// [`math::exp`] of the bits of an f32, as bits.
+/// [`polynomial::exp`] of the bits of an f32, as bits.
 #[inline(never)]
 pub(crate) fn exp(x: u32) -> u32 {
-    const LOG2_E: Factor = Factor::constant(math::LOG2_E);
+    const LOG2_E: Factor = Factor::constant(polynomial::LOG2_E);
     // ln 2's upper part, exact in units of 2^-25, and the lower in units of 2^-36.
-    const LN2_HIGH: u32 = (math::LN2_HIGH * (1 << 25) as f32) as u32;
-    const LN2_LOW: u32 = Factor::constant(math::LN2_LOW).significand >> 8;
-    const { assert!(LN2_HIGH as f32 == math::LN2_HIGH * (1 << 25) as f32) }
-    const { assert!(math::LN2_LOW < 0.0 && Factor::constant(math::LN2_LOW).exponent == 150 - 36) }
+    const LN2_HIGH: u32 = (polynomial::LN2_HIGH * (1 << 25) as f32) as u32;
+    const LN2_LOW: u32 = Factor::constant(polynomial::LN2_LOW).significand >> 8;
+    const { assert!(LN2_HIGH as f32 == polynomial::LN2_HIGH * (1 << 25) as f32) }
+    const {
+        assert!(
+            polynomial::LN2_LOW < 0.0 && Factor::constant(polynomial::LN2_LOW).exponent == 150 - 36
+        )
+    }
 
     let size = x & !SIGN;
-    let limit = if x & SIGN == 0 { math::EXP_HIGH } else { -math::EXP_LOW }.to_bits();
+    let limit = if x & SIGN == 0 { polynomial::EXP_HIGH } else { -polynomial::EXP_LOW }.to_bits();
     // Small numbers and NaN: from 2^-13 on all distances below are at most 31.
     if size.wrapping_sub(LEAST) > f32::INFINITY.to_bits().wrapping_sub(LEAST) {
         return defined(x);
@@ -112,7 +116,7 @@ pub(crate) fn exp(x: u32) -> u32 {
         r = round(start.wrapping_add(total), part.wrapping_shl(up)) | negative & SIGN;
     }
 
-    let [c2, c3, c4, c5, c6, c7] = math::EXP.map(f32::to_bits);
+    let [c2, c3, c4, c5, c6, c7] = polynomial::COEFFICIENTS.map(f32::to_bits);
     let start = r;
     let r = Factor::of(start);
     let (significand, place) = r.times(r);
@@ -140,7 +144,7 @@ const LEAST: u32 = 114 << 23;
 #[inline(never)]
 fn defined(x: u32) -> u32 {
     // Up to 2^-26 it is 1.
-    if exponent(x) < 101 { ONE } else { math::exp_by_floats(f32::from_bits(x)).to_bits() }
+    if exponent(x) < 101 { ONE } else { polynomial::exp(f32::from_bits(x)).to_bits() }
 }
 
 /// `1 / (1 + e^x)` of the bits of an f32, as bits.
@@ -214,8 +218,8 @@ mod tests {
     fn difference(from: u32, step: usize) -> Option<f32> {
         let mut numbers = (from..=u32::MAX).step_by(step).map(f32::from_bits);
         numbers.find(|&x| {
-            !same(exp(x.to_bits()), math::exp_by_floats(x))
-                || !same(falling_sigmoid(x.to_bits()), 1.0 / (1.0 + math::exp_by_floats(x)))
+            !same(exp(x.to_bits()), polynomial::exp(x))
+                || !same(falling_sigmoid(x.to_bits()), 1.0 / (1.0 + polynomial::exp(x)))
         })
     }
 
@@ -223,10 +227,18 @@ mod tests {
     fn the_bits_are_those_of_the_float_operations() {
         assert_eq!(difference(0, if cfg!(debug_assertions) { 9973 } else { 97 }), None);
         // And all those near 0 and 1, and near the limits.
-        for x in [0.0, 1.0, -1.0, math::EXP_LOW, math::EXP_HIGH, f32::INFINITY, -f32::INFINITY] {
+        for x in [
+            0.0,
+            1.0,
+            -1.0,
+            polynomial::EXP_LOW,
+            polynomial::EXP_HIGH,
+            f32::INFINITY,
+            -f32::INFINITY,
+        ] {
             for near in 0..2000 {
                 let x = f32::from_bits(x.to_bits().wrapping_sub(1000).wrapping_add(near));
-                assert!(same(exp(x.to_bits()), math::exp_by_floats(x)), "{x:e}");
+                assert!(same(exp(x.to_bits()), polynomial::exp(x)), "{x:e}");
             }
         }
     }
