@@ -89,9 +89,9 @@ pub(crate) mod polynomial {
         // Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low bits.
         const ROUND: f32 = 12_582_912.0;
         let [c2, c3, c4, c5, c6, c7] = COEFFICIENTS;
-        // Written as comparisons, through which NaN passes.
-        let x = if x < EXP_LOW { EXP_LOW } else { x };
-        let x = if x > EXP_HIGH { EXP_HIGH } else { x };
+        // One look for both limits saves where there are no vectors.
+        let inside = cfg!(target_arch = "arm") && x.abs().to_bits() < 87.0_f32.to_bits();
+        let x = if inside { x } else { clamped(x) };
         let shifted = x * LOG2_E + ROUND;
         let n = shifted - ROUND;
         let r = (x - n * LN2_HIGH) - n * LN2_LOW;
@@ -104,6 +104,13 @@ pub(crate) mod polynomial {
         // The low bits of `shifted` are n; moved to the exponent with its bias they are 2^n.
         let exponent = shifted.to_bits().wrapping_add(127) << 23;
         power * f32::from_bits(exponent)
+    }
+
+    /// Written as comparisons, through which NaN passes.
+    #[inline(always)]
+    fn clamped(x: f32) -> f32 {
+        let x = if x < EXP_LOW { EXP_LOW } else { x };
+        if x > EXP_HIGH { EXP_HIGH } else { x }
     }
 }
 

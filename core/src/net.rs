@@ -348,8 +348,10 @@ fn descend(
     let values = trained.saturating_mul(shape.outputs);
     let Some(d) = above.get_mut(..values) else { return };
     loss.deltas(output, out, batch.targets, shape.outputs, d);
-    let share = 1.0 / trained as f32;
-    d.iter_mut().for_each(|d| *d *= share);
+    if trained != 1 {
+        let share = 1.0 / trained as f32;
+        d.iter_mut().for_each(|d| *d *= share);
+    }
 
     for layer in shape.weight_layers().rev() {
         let at = parameters.len().saturating_sub(layer.parameters());
