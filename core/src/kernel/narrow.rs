@@ -6,7 +6,7 @@
 //! number loaded serves 4 or 5 products, 4 outputs by 5 samples or 4 inputs by 4 outputs. What is
 //! left over at the rim of a layer goes one by one.
 
-use core::sync::atomic::{Ordering, compiler_fence};
+use core::array;
 
 use super::{Layer, Run, panels};
 
@@ -124,38 +124,37 @@ fn forward_tile(
     lane: usize,
     panel: &[f32],
     x: &[&[f32]; BLOCK],
-    mut z: &mut [f32],
+    z: &mut [f32],
 ) {
     let mut sums = [[0.0; SIDE]; BLOCK];
     let [a, b, c, d, e] = *x;
     let samples = a.iter().zip(b).zip(c).zip(d).zip(e);
     for (row, ((((a, b), c), d), e)) in panel.chunks_exact(width.max(1)).zip(samples) {
         let Some(row) = four(row, lane) else { return };
-        add(&mut sums, row, [*a, *b, *c, *d, *e]);
+        add(&mut sums, &row, [*a, *b, *c, *d, *e]);
     }
     let biases = layer.fan_in.saturating_mul(width).saturating_add(lane);
     let Some(biases) = four(panel, biases) else { return };
-    let [p, q, r, s, t] = sums;
-    for sums in [p, q, r, s, t] {
-        let Some(own) = z.first_chunk_mut::<SIDE>() else { return };
-        for ((z, sum), bias) in own.iter_mut().zip(sums).zip(biases) {
-            *z = sum + bias;
+    let mut put = |sample: usize, sums: [f32; SIDE]| {
+        let own = z.get_mut(sample.wrapping_mul(layer.fan_out)..).unwrap_or_default();
+        if let Some(own) = own.first_chunk_mut::<SIDE>() {
+            for ((z, sum), bias) in own.iter_mut().zip(sums).zip(biases) {
+                *z = sum + bias;
+            }
         }
-        z = z.get_mut(layer.fan_out..).unwrap_or_default();
-    }
-}
-
-/// Keeps the compiler from loading what the next rows need before it is done with these, for which
-/// there are not enough registers.
-#[inline(always)]
-fn one_by_one() {
-    compiler_fence(Ordering::SeqCst);
+    };
+    let [p, q, r, s, t] = sums;
+    put(0, p);
+    put(1, q);
+    put(2, r);
+    put(3, s);
+    put(4, t);
 }
 
 /// 4 numbers from `first` on.
 #[inline(always)]
-fn four(numbers: &[f32], first: usize) -> Option<&[f32; SIDE]> {
-    numbers.get(first..)?.first_chunk()
+fn four(numbers: &[f32], first: usize) -> Option<[f32; SIDE]> {
+    numbers.get(first..)?.first_chunk().copied()
 }
 
 /// Adds the outer product.
@@ -182,7 +181,6 @@ fn rows<const N: usize>(mut numbers: &[f32], width: usize) -> Option<[&[f32]; N]
 #[inline(never)]
 pub(crate) fn backward(layer: Layer, parameters: &[f32], samples: usize, d: &[f32], e: &mut [f32]) {
     let Layer { fan_in, fan_out, .. } = layer;
-    e.fill(0.0);
     let mut from = 0;
     while let Some((first, whole)) = block(&mut from, samples) {
         let d = d.get(first.saturating_mul(fan_out)..).unwrap_or_default();
@@ -192,6 +190,8 @@ pub(crate) fn backward(layer: Layer, parameters: &[f32], samples: usize, d: &[f3
             e.fill(0.0);
             backward_block(layer, parameters, d, e);
         } else {
+            let Some(e) = e.get_mut(..fan_in) else { return };
+            e.fill(0.0);
             backward_one(layer, parameters, d, e);
         }
     }
@@ -201,14 +201,14 @@ fn backward_one(layer: Layer, mut parameters: &[f32], mut d: &[f32], e: &mut [f3
     for (_, width) in panels(layer.fan_out) {
         let panel = parameters.split_off(..size(layer, width));
         let (Some(panel), Some(d)) = (panel, d.split_off(..width)) else { return };
-        add_dots(width, panel, d, e.iter_mut().take(layer.fan_in));
+        add_dots(width, panel, d, e);
     }
 }
 
 /// Adds a panel's part to what one sample sends back.
 #[inline(never)]
-fn add_dots<'e>(width: usize, panel: &[f32], d: &[f32], e: impl Iterator<Item = &'e mut f32>) {
-    for (e, row) in e.zip(panel.chunks_exact(width.max(1))) {
+fn add_dots(width: usize, panel: &[f32], d: &[f32], e: &mut [f32]) {
+    for (e, row) in e.iter_mut().zip(panel.chunks_exact(width.max(1))) {
         d.iter().zip(row).for_each(|(d, w)| *e += w * d);
     }
 }
@@ -226,7 +226,7 @@ fn backward_block(layer: Layer, mut parameters: &[f32], mut d: &[f32], e: &mut [
             for (sample, e) in e.chunks_exact_mut(fan_in.max(1)).enumerate() {
                 let at = sample.saturating_mul(fan_out);
                 let d = d.get(at..at.saturating_add(width)).unwrap_or_default();
-                add_dots(width, panel, d, e.iter_mut());
+                add_dots(width, panel, d, e);
             }
         }
         d = d.get(width..).unwrap_or_default();
@@ -253,32 +253,25 @@ fn backward_tile(
     let [Some(a), Some(b), Some(c), Some(d), Some(e)] = [(); BLOCK].map(|()| samples.next()) else {
         return;
     };
-    let [a, b, c, d, e] = [a, b, c, d, e].map(<[f32]>::as_chunks_mut::<2>);
-    let pairs = panel.chunks_exact(width.saturating_mul(2).max(1));
-    let errors = a.0.iter_mut().zip(b.0).zip(c.0).zip(d.0).zip(e.0);
-    for (pair, (((([a, a2], [b, b2]), [c, c2]), [d, d2]), [e, e2])) in pairs.zip(errors) {
-        let Some(row) = four(pair, lane) else { return };
-        add_dots4(row, &deltas, [a, b, c, d, e]);
-        one_by_one();
-        let Some(row) = four(pair, width.saturating_add(lane)) else { return };
-        add_dots4(row, &deltas, [a2, b2, c2, d2, e2]);
-    }
-    if let ([a], [b], [c], [d], [e]) = (a.1, b.1, c.1, d.1, e.1) {
-        let rest = panel.get((layer.fan_in & !1).saturating_mul(width)..).unwrap_or_default();
-        let Some(row) = four(rest, lane) else { return };
-        add_dots4(row, &deltas, [a, b, c, d, e]);
+    let [p, q, r, s, t] = deltas;
+    let e = a.iter_mut().zip(b).zip(c).zip(d).zip(e);
+    for (row, ((((a, b), c), d), e)) in panel.chunks_exact(width.max(1)).zip(e) {
+        let Some(row) = four(row, lane) else { return };
+        add_dot(a, &row, p);
+        add_dot(b, &row, q);
+        add_dot(c, &row, r);
+        add_dot(d, &row, s);
+        add_dot(e, &row, t);
     }
 }
 
 #[inline(always)]
-fn add_dots4(row: &[f32; SIDE], deltas: &[[f32; SIDE]; BLOCK], sums: [&mut f32; BLOCK]) {
-    for (sum, deltas) in sums.into_iter().zip(deltas) {
-        let mut total = *sum;
-        for (w, d) in row.iter().zip(deltas) {
-            total += w * d;
-        }
-        *sum = total;
+fn add_dot(sum: &mut f32, row: &[f32; SIDE], d: [f32; SIDE]) {
+    let mut total = *sum;
+    for (w, d) in row.iter().zip(d) {
+        total += w * d;
     }
+    *sum = total;
 }
 
 /// Sums each parameter's gradient over the samples of `d` and shows it, with the parameter, to
@@ -336,7 +329,7 @@ fn sum_rows<const OFF: bool>(
     }
     for (row, gradients) in rim.chunks_exact_mut(width.max(1)).enumerate() {
         let input = input.map(|input| input.saturating_add(tiled).saturating_add(row));
-        gradient_row::<OFF>(layer, gradients, input, x, d.get(first..).unwrap_or_default());
+        gradient_row::<OFF>(layer, gradients, input, first, x, d);
     }
 }
 
@@ -351,51 +344,78 @@ fn gradient_tiles<const OFF: bool>(
     x: &[f32],
     d: &[f32],
 ) {
+    let (Some((x0, x)), Some((d0, d))) =
+        (x.split_at_checked(layer.fan_in), d.split_at_checked(layer.fan_out))
+    else {
+        return;
+    };
+    let Some(d0) = four(d0, output) else { return };
     let samples = x.chunks_exact(layer.fan_in.max(1)).zip(d.chunks_exact(layer.fan_out.max(1)));
     for rows in rows.chunks_exact_mut(width.saturating_mul(SIDE).max(1)) {
-        let mut samples =
-            samples.clone().map_while(|(x, d)| Some((four(x, input)?, four(d, output)?)));
-        let Some((x, d)) = samples.next() else { return };
-        let mut sums = x.map(|x| d.map(|d| x * d));
-        for (x, d) in samples {
-            add(&mut sums, d, *x);
+        let Some(x0) = four(x0, input) else { return };
+        let mut sums = x0.map(|x| d0.map(|d| x * d));
+        for (x, d) in samples.clone() {
+            let (Some(x), Some(d)) = (four(x, input), four(d, output)) else { return };
+            add(&mut sums, &d, x);
         }
         let [p, q, r, s] = sums;
-        take::<OFF>(rows, lane, p);
-        take::<OFF>(rows, lane.saturating_add(width), q);
-        take::<OFF>(rows, lane.saturating_add(width.saturating_mul(2)), r);
-        take::<OFF>(rows, lane.saturating_add(width.saturating_mul(3)), s);
+        take::<SIDE, OFF>(rows, lane, p);
+        take::<SIDE, OFF>(rows, lane.saturating_add(width), q);
+        take::<SIDE, OFF>(rows, lane.saturating_add(width.saturating_mul(2)), r);
+        take::<SIDE, OFF>(rows, lane.saturating_add(width.saturating_mul(3)), s);
         input = input.saturating_add(SIDE);
     }
 }
 
-/// Writes the gradients to the 4 numbers from `first` on, or takes them `OFF`.
+/// Writes the gradients to the numbers from `first` on, or takes them `OFF`.
 #[inline(always)]
-fn take<const OFF: bool>(numbers: &mut [f32], first: usize, gradients: [f32; SIDE]) {
-    let slots = numbers.get_mut(first..).and_then(<[f32]>::first_chunk_mut::<SIDE>);
+fn take<const N: usize, const OFF: bool>(numbers: &mut [f32], first: usize, gradients: [f32; N]) {
+    let slots = numbers.get_mut(first..).and_then(<[f32]>::first_chunk_mut::<N>);
     for (slot, gradient) in slots.into_iter().flatten().zip(gradients) {
         *slot = if OFF { *slot - gradient } else { gradient };
     }
 }
 
-/// One row; without an input that of the biases.
+/// One row of weights at the rim, or without an `input` that of the biases.
 #[inline(never)]
 fn gradient_row<const OFF: bool>(
     layer: Layer,
     gradients: &mut [f32],
     input: Option<usize>,
+    first: usize,
     x: &[f32],
     d: &[f32],
 ) {
-    for (lane, slot) in gradients.iter_mut().enumerate() {
-        let mut sum = -0.0;
-        let mut x = x.iter().skip(input.unwrap_or(0)).step_by(layer.fan_in.max(1));
-        for d in d.iter().skip(lane).step_by(layer.fan_out.max(1)) {
-            let x = if input.is_none() { &1.0 } else { x.next().unwrap_or(&0.0) };
-            sum += x * d;
-        }
-        *slot = if OFF { *slot - sum } else { sum };
+    let (parts, rim) = gradients.as_chunks_mut::<SIDE>();
+    let mut output = first;
+    for slots in parts {
+        gradient_part::<SIDE, OFF>(layer, slots, input, output, x, d);
+        output = output.wrapping_add(SIDE);
     }
+    for slot in rim {
+        gradient_part::<1, OFF>(layer, array::from_mut(slot), input, output, x, d);
+        output = output.wrapping_add(1);
+    }
+}
+
+/// `N` numbers of a row.
+#[inline(always)]
+fn gradient_part<const N: usize, const OFF: bool>(
+    layer: Layer,
+    slots: &mut [f32; N],
+    input: Option<usize>,
+    output: usize,
+    x: &[f32],
+    d: &[f32],
+) {
+    let mut sums = [-0.0; N];
+    let mut x = x.iter().skip(input.unwrap_or(0)).step_by(layer.fan_in.max(1));
+    for d in d.chunks_exact(layer.fan_out.max(1)) {
+        let x = if input.is_none() { 1.0 } else { *x.next().unwrap_or(&0.0) };
+        let Some(d) = d.get(output..).and_then(<[f32]>::first_chunk::<N>) else { return };
+        sums.iter_mut().zip(d).for_each(|(sum, d)| *sum += x * d);
+    }
+    take::<N, OFF>(slots, 0, sums);
 }
 
 /// A step of plain descent: [`backward`], where `e` is wanted, and `w -= g` with the gradients of

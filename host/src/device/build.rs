@@ -72,7 +72,10 @@ impl Firmware {
         cargo.current_dir(&self.folder).args(board.cargo_arguments(image, link));
         cargo.arg("--target-dir").arg(&target).env("DERBY_BOARD", board.name);
         // No flags that are meant for the host; those of the firmware's own configuration hold.
-        cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("DERBY_RACE");
+        cargo
+            .env_remove("RUSTFLAGS")
+            .env_remove("CARGO_ENCODED_RUSTFLAGS")
+            .env_remove("DERBY_RACE");
         let name = format!(
             "{}-{image}-{link:?}-{:08x}",
             board.name,
