@@ -42,8 +42,8 @@ pub(crate) use soft::{backward, descend, forward, gradient};
 #[cfg(not(target_arch = "arm"))]
 pub(crate) use wide::{backward, descend, forward, gradient};
 
-/// Whether `descend` is more than its definition, and saves something.
-pub(crate) const FUSED: bool = cfg!(target_arch = "arm");
+/// Whether `descend` is more than its definition, and there is flash to spend on it.
+pub(crate) const FUSED: bool = cfg!(all(target_arch = "arm", feature = "full"));
 
 /// The width of the panel that starts with `left` outputs to go.
 const fn panel_width(left: usize) -> usize {

@@ -19,6 +19,12 @@ const SIDE: usize = 4;
 /// Samples of a tile.
 const BLOCK: usize = 5;
 
+/// Whether flash may be spent on speed: else there are no tiles.
+const FAST: bool = cfg!(feature = "full");
+
+// Places are computed with wrapping arithmetic: they lie within slices that exist, and where they
+// did not, the slices would say so.
+
 /// Numbers of a run.
 const RUN: usize = 64;
 
@@ -28,8 +34,8 @@ pub(crate) fn forward(layer: Layer, parameters: &[f32], samples: usize, x: &[f32
     let Layer { fan_in, fan_out, .. } = layer;
     let mut from = 0;
     while let Some((first, whole)) = block(&mut from, samples) {
-        let x = x.get(first.saturating_mul(fan_in)..).unwrap_or_default();
-        let z = z.get_mut(first.saturating_mul(fan_out)..).unwrap_or_default();
+        let x = x.get(first.wrapping_mul(fan_in)..).unwrap_or_default();
+        let z = z.get_mut(first.wrapping_mul(fan_out)..).unwrap_or_default();
         if whole {
             forward_block(layer, parameters, x, z);
         } else {
@@ -42,10 +48,10 @@ pub(crate) fn forward(layer: Layer, parameters: &[f32], samples: usize, x: &[f32
 /// one. From [`BLOCK`] samples on all blocks are whole, and the last may overlap the one before
 /// it, which computes some samples twice and changes no bit.
 fn block(from: &mut usize, samples: usize) -> Option<(usize, bool)> {
-    let whole = samples >= BLOCK;
+    let whole = FAST && samples >= BLOCK;
     let count = if whole { BLOCK } else { 1 };
     let first = *from;
-    *from = first.saturating_add(count);
+    *from = first.wrapping_add(count);
     (first < samples).then(|| (first.min(samples.saturating_sub(count)), whole))
 }
 
@@ -63,7 +69,7 @@ fn forward_one(layer: Layer, mut parameters: &[f32], x: &[f32], mut z: &mut [f32
 
 /// Numbers in a panel.
 fn size(layer: Layer, width: usize) -> usize {
-    layer.fan_in.saturating_add(1).saturating_mul(width)
+    layer.fan_in.wrapping_add(1).wrapping_mul(width)
 }
 
 /// One sample and the `W` outputs of a panel.
@@ -101,14 +107,14 @@ fn forward_block(layer: Layer, mut parameters: &[f32], x: &[f32], mut z: &mut [f
     let Some(samples) = rows::<BLOCK>(x, fan_in) else { return };
     for (_, width) in panels(fan_out) {
         let Some(panel) = parameters.split_off(..size(layer, width)) else { return };
-        for lane in (0..width / SIDE).map(|tile| tile.saturating_mul(SIDE)) {
+        for lane in (0..width / SIDE).map(|tile| tile.wrapping_mul(SIDE)) {
             let Some(z) = z.get_mut(lane..) else { return };
             forward_tile(layer, width, lane, panel, &samples, z);
         }
         if width < SIDE {
             for (sample, x) in samples.iter().enumerate() {
-                let at = sample.saturating_mul(fan_out);
-                let z = z.get_mut(at..at.saturating_add(width)).unwrap_or_default();
+                let at = sample.wrapping_mul(fan_out);
+                let z = z.get_mut(at..at.wrapping_add(width)).unwrap_or_default();
                 forward_columns(width, panel, x, z);
             }
         }
@@ -133,7 +139,7 @@ fn forward_tile(
         let Some(row) = four(row, lane) else { return };
         add(&mut sums, &row, [*a, *b, *c, *d, *e]);
     }
-    let biases = layer.fan_in.saturating_mul(width).saturating_add(lane);
+    let biases = layer.fan_in.wrapping_mul(width).wrapping_add(lane);
     let Some(biases) = four(panel, biases) else { return };
     let mut put = |sample: usize, sums: [f32; SIDE]| {
         let own = z.get_mut(sample.wrapping_mul(layer.fan_out)..).unwrap_or_default();
@@ -183,10 +189,10 @@ pub(crate) fn backward(layer: Layer, parameters: &[f32], samples: usize, d: &[f3
     let Layer { fan_in, fan_out, .. } = layer;
     let mut from = 0;
     while let Some((first, whole)) = block(&mut from, samples) {
-        let d = d.get(first.saturating_mul(fan_out)..).unwrap_or_default();
-        let e = e.get_mut(first.saturating_mul(fan_in)..).unwrap_or_default();
+        let d = d.get(first.wrapping_mul(fan_out)..).unwrap_or_default();
+        let e = e.get_mut(first.wrapping_mul(fan_in)..).unwrap_or_default();
         if whole {
-            let Some(e) = e.get_mut(..fan_in.saturating_mul(BLOCK)) else { return };
+            let Some(e) = e.get_mut(..fan_in.wrapping_mul(BLOCK)) else { return };
             e.fill(0.0);
             backward_block(layer, parameters, d, e);
         } else {
@@ -218,14 +224,14 @@ fn backward_block(layer: Layer, mut parameters: &[f32], mut d: &[f32], e: &mut [
     let Layer { fan_in, fan_out, .. } = layer;
     for (_, width) in panels(fan_out) {
         let Some(panel) = parameters.split_off(..size(layer, width)) else { return };
-        for lane in (0..width / SIDE).map(|tile| tile.saturating_mul(SIDE)) {
+        for lane in (0..width / SIDE).map(|tile| tile.wrapping_mul(SIDE)) {
             let Some(d) = d.get(lane..) else { return };
             backward_tile(layer, width, lane, panel, d, e);
         }
         if width < SIDE {
             for (sample, e) in e.chunks_exact_mut(fan_in.max(1)).enumerate() {
-                let at = sample.saturating_mul(fan_out);
-                let d = d.get(at..at.saturating_add(width)).unwrap_or_default();
+                let at = sample.wrapping_mul(fan_out);
+                let d = d.get(at..at.wrapping_add(width)).unwrap_or_default();
                 add_dots(width, panel, d, e);
             }
         }
@@ -293,7 +299,7 @@ pub(crate) fn gradient(
             let biases = input == layer.fan_in;
             let left = layer.fan_in.saturating_sub(input).max(1);
             let rows = left.min(RUN / width.max(1));
-            let count = rows.saturating_mul(width);
+            let count = rows.wrapping_mul(width);
             let parameters = parameters.split_off_mut(..count);
             let (Some(parameters), Some(gradients)) = (parameters, sums.get_mut(..count)) else {
                 return;
@@ -301,8 +307,8 @@ pub(crate) fn gradient(
             let row = (!biases).then_some(input);
             sum_rows::<false>(layer, (first, width), gradients, row, x, d);
             update(Run { offset, parameters, gradients, biases });
-            offset = offset.saturating_add(count);
-            input = input.saturating_add(rows);
+            offset = offset.wrapping_add(count);
+            input = input.wrapping_add(rows);
         }
     }
 }
@@ -319,16 +325,16 @@ fn sum_rows<const OFF: bool>(
     d: &[f32],
 ) {
     let tiled = match input {
-        Some(_) if width >= SIDE => (rows.len() / width.max(1)) & !(SIDE - 1),
+        Some(_) if FAST && width >= SIDE => (rows.len() / width.max(1)) & !(SIDE - 1),
         _ => 0,
     };
-    let (tiles, rim) = rows.split_at_mut_checked(tiled.saturating_mul(width)).unwrap_or_default();
-    for lane in (0..width / SIDE).map(|tile| tile.saturating_mul(SIDE)) {
-        let place = (input.unwrap_or(0), first.saturating_add(lane));
+    let (tiles, rim) = rows.split_at_mut_checked(tiled.wrapping_mul(width)).unwrap_or_default();
+    for lane in (0..width / SIDE).map(|tile| tile.wrapping_mul(SIDE)) {
+        let place = (input.unwrap_or(0), first.wrapping_add(lane));
         gradient_tiles::<OFF>(layer, width, lane, tiles, place, x, d);
     }
     for (row, gradients) in rim.chunks_exact_mut(width.max(1)).enumerate() {
-        let input = input.map(|input| input.saturating_add(tiled).saturating_add(row));
+        let input = input.map(|input| input.wrapping_add(tiled).wrapping_add(row));
         gradient_row::<OFF>(layer, gradients, input, first, x, d);
     }
 }
@@ -351,7 +357,7 @@ fn gradient_tiles<const OFF: bool>(
     };
     let Some(d0) = four(d0, output) else { return };
     let samples = x.chunks_exact(layer.fan_in.max(1)).zip(d.chunks_exact(layer.fan_out.max(1)));
-    for rows in rows.chunks_exact_mut(width.saturating_mul(SIDE).max(1)) {
+    for rows in rows.chunks_exact_mut(width.wrapping_mul(SIDE).max(1)) {
         let Some(x0) = four(x0, input) else { return };
         let mut sums = x0.map(|x| d0.map(|d| x * d));
         for (x, d) in samples.clone() {
@@ -360,10 +366,10 @@ fn gradient_tiles<const OFF: bool>(
         }
         let [p, q, r, s] = sums;
         take::<SIDE, OFF>(rows, lane, p);
-        take::<SIDE, OFF>(rows, lane.saturating_add(width), q);
-        take::<SIDE, OFF>(rows, lane.saturating_add(width.saturating_mul(2)), r);
-        take::<SIDE, OFF>(rows, lane.saturating_add(width.saturating_mul(3)), s);
-        input = input.saturating_add(SIDE);
+        take::<SIDE, OFF>(rows, lane.wrapping_add(width), q);
+        take::<SIDE, OFF>(rows, lane.wrapping_add(width.wrapping_mul(2)), r);
+        take::<SIDE, OFF>(rows, lane.wrapping_add(width.wrapping_mul(3)), s);
+        input = input.wrapping_add(SIDE);
     }
 }
 
@@ -386,7 +392,9 @@ fn gradient_row<const OFF: bool>(
     x: &[f32],
     d: &[f32],
 ) {
-    let (parts, rim) = gradients.as_chunks_mut::<SIDE>();
+    let parts = if FAST { gradients.len() & !(SIDE - 1) } else { 0 };
+    let (parts, rim) = gradients.split_at_mut_checked(parts).unwrap_or_default();
+    let parts = parts.as_chunks_mut::<SIDE>().0;
     let mut output = first;
     for slots in parts {
         gradient_part::<SIDE, OFF>(layer, slots, input, output, x, d);
