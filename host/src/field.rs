@@ -67,6 +67,11 @@ impl Field {
         Ok(field)
     }
 
+    /// Bytes of the frame of the race's largest event.
+    pub fn event_room(&self) -> usize {
+        derby_wire::event_room(self.entries.len(), self.source.outputs())
+    }
+
     /// The same nets on the same stream, with nobody to leave.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! and shows what happens ([`view`]). [`device`] does the same for races on microcontrollers.
 
 pub mod args;
+pub mod checkpoint;
 pub mod crew;
 pub mod data;
 pub mod device;
@@ -15,4 +16,5 @@ pub mod record;
 pub mod run;
 pub mod score;
 pub mod source;
+pub mod stop;
 pub mod view;

@@ -60,11 +60,10 @@ pub struct Listener<'l> {
 impl<'l> Listener<'l> {
     /// A listener to the race of `field` that tells `views`.
     pub fn new(field: &'l Field, views: Vec<Box<dyn View>>) -> Self {
-        let room = derby_wire::event_room(field.entries.len(), field.source.outputs());
         Self {
             field,
             views,
-            frames: Frames::new(vec![0; room]),
+            frames: Frames::new(vec![0; field.event_room()]),
             heard: Heard::new(field),
             progress: if field.samples > 0 {
                 run::progress(field.samples)
