@@ -18,7 +18,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 Examples:
   derby race --paper --seeds 10
   derby race --task xor --nets 8..32/8x1..2 --samples 200000
-  derby race wine.csv --target cultivar
+  derby race wine.csv --target cultivar --checkpoint wine.derby
+  derby race --resume wine.derby
   derby isolate --paper")]
 pub struct Arguments {
     /// What to do.
@@ -41,6 +42,14 @@ pub enum Command {
     Flash(DeviceArguments),
     /// Watch a board that races already, or a recording
     Watch(WatchArguments),
+    /// Print what makes a shell complete derby's arguments
+    #[command(
+        after_help = "Example:\n  derby completions bash > ~/.local/share/bash-completion/completions/derby"
+    )]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
 }
 
 /// What enters and how it trains; the same for every command that trains.
@@ -358,8 +367,10 @@ pub enum RefereeName {
 /// Ways to show a race.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ViewName {
-    /// Plain
+    /// Live on a terminal, else plain
     Auto,
+    /// Bars and courses that move, with keys
+    Live,
     /// Tables of text
     Plain,
     /// One JSON object a line

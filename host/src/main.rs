@@ -1,9 +1,10 @@
 //! The command `derby`. Exit codes: 0 done, 2 wrong arguments, 130 stopped by
 //! Ctrl-C, 143 stopped by SIGTERM, 1 anything else.
 
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
+use clap::CommandFactory;
 use derby::args::{Arguments, Command, RaceArguments};
 use derby::device;
 use derby::stop::Stopped;
@@ -24,6 +25,12 @@ fn main() -> ExitCode {
         Command::Emulate(arguments) => device::emulate::command(&arguments),
         Command::Flash(arguments) => device::flash::command(&arguments),
         Command::Watch(arguments) => device::watch::command(&arguments),
+        Command::Completions { shell } => {
+            // Written at once, as the generator gives no error of the reader's.
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "derby", &mut text);
+            io::stdout().write_all(&text).map_err(Into::into)
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

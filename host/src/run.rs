@@ -15,7 +15,7 @@ use crate::record::{Finish, Ranked, Record};
 use crate::score::Examiner;
 use crate::source::Samples;
 use crate::stop::{Stop, Stopped};
-use crate::view::{self, View};
+use crate::view::{self, View, Wish};
 
 /// Most samples that are made at once.
 const MOST_AT_ONCE: u64 = 10_000;
@@ -148,12 +148,13 @@ impl<'f> Run<'f> {
         let mut memory = vec![0.0; needed];
         let mut books = vec![Book::NEW; field.entries.len()];
         let mut race = Race::new(&field.entries, field.settings, &mut memory, &mut books)?;
+        let takes_screen = views.iter().any(|view| view.takes_screen());
         let mut teller = Teller {
             field,
             views,
             keeper,
             record: Record::new(field.entries.len()),
-            progress: progress(field.samples),
+            progress: if takes_screen { ProgressBar::hidden() } else { progress(field.samples) },
             failed: Ok(()),
         };
         let mut stream = field.source.stream();
@@ -180,6 +181,7 @@ impl<'f> Run<'f> {
             .with_context(|| format!("in the samples from {at} on"))?;
             at += count;
             teller.progress.set_position(at);
+            teller.obey(&mut race, at, stop.as_ref());
             let stopped = stop.as_ref().and_then(Stop::asked);
             let ends = at == field.samples || stopped.is_some() || teller.failed.is_err();
             if let Some(keeper) = teller.keeper.as_mut().filter(|_| ends || count == keep) {
@@ -234,6 +236,25 @@ impl Teller<'_, '_> {
             progress.suspend(|| views.iter_mut().try_for_each(|view| view.event(field, event)));
         if self.failed.is_ok() {
             self.failed = told;
+        }
+    }
+
+    /// Does what whoever watches wants, and waits where they want that.
+    fn obey(&mut self, race: &mut Race<'_>, taken: u64, stop: Option<&Stop>) {
+        let mut waits = true;
+        while waits && self.failed.is_ok() && stop.and_then(Stop::asked).is_none() {
+            waits = false;
+            for view in 0..self.views.len() {
+                match self.views[view].pulse(self.field, taken, Some(race)) {
+                    Ok(None | Some(Wish::Pause(false))) => {}
+                    Ok(Some(Wish::Pause(true))) => waits = true,
+                    Ok(Some(Wish::Dismiss(net))) => {
+                        race.dismiss(net, &mut |event| self.event(&event));
+                    }
+                    Ok(Some(Wish::Quit)) => stop.into_iter().for_each(Stop::ask),
+                    Err(error) => self.failed = Err(error),
+                }
+            }
         }
     }
 
