@@ -70,9 +70,12 @@ fn lines(text: &str) -> Vec<Value> {
     parsed.collect()
 }
 
-/// The same lines without how long it took.
+/// The same lines without how long it took, and without the words that asked for it.
 fn without_seconds(mut lines: Vec<Value>) -> Vec<Value> {
     for line in &mut lines {
+        if line["event"] == "started" {
+            assert!(line["command"].take().as_str().expect("words").starts_with("derby race "));
+        }
         if line["event"] == "finished" {
             assert!(line["seconds"].take().as_f64().expect("seconds are a number") > 0.0);
         }
@@ -253,7 +256,7 @@ fn threads_and_registers_change_no_line() {
     };
     let one = shown(&["--threads", "1"]);
     assert_eq!(shown(&["--threads", "3"]), one);
-    for isa in derby::crew::Isa::all() {
+    for isa in derby::isa::Isa::all() {
         assert_eq!(shown(&["--isa", isa.name()]), one, "{}", isa.name());
     }
     assert_ne!(shown(&["--seed", "1"]), one);

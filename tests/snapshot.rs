@@ -3,7 +3,8 @@
 
 use std::convert::Infallible;
 
-use derby::crew::{Isa, Threads};
+use derby::crew::Threads;
+use derby::isa::Isa;
 use derby_core::{
     Book, Entry, Event, Mixing, Optimizer, Plan, Race, Reason, Refereeing, RestoreError, Settings,
     Shape, Task, fingerprint, paper,

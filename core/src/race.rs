@@ -6,6 +6,7 @@
 //! batch: the same bits as if all had gone in step. A stretch ends where somebody could leave.
 
 use crate::book::{Book, Mean, racing};
+use crate::lanes::{Portable, Registers};
 use crate::mixer::Answers;
 use crate::{
     Batch, BatchLoss, Entry, Event, Mixer, Mixing, Net, Optimizer, Plan, Reason, Referee,
@@ -81,8 +82,13 @@ impl Racer<'_> {
     }
 
     /// Learns from the stretch, batch by batch, and stops where the loss is no longer finite.
+    pub fn run(self, scratch: &mut [f32]) {
+        self.run_on(Portable, scratch);
+    }
+
+    /// [`Self::run`] in an instruction set's registers, to be called where they may be used.
     #[inline(always)]
-    pub fn run(mut self, scratch: &mut [f32]) {
+    pub fn run_on(mut self, isa: impl Registers, scratch: &mut [f32]) {
         let shape = self.net.entry.shape;
         let inputs = self.inputs.chunks_exact(self.batch.saturating_mul(shape.inputs).max(1));
         let values = self.batch.saturating_mul(shape.outputs).max(1);
@@ -90,7 +96,7 @@ impl Racer<'_> {
         let record = self.outputs.chunks_exact_mut(values).zip(self.losses.iter_mut());
         for ((inputs, targets), (outputs, losses)) in inputs.zip(targets).zip(record) {
             let batch = Batch { inputs, targets, samples: self.batch, held_back: self.held_back };
-            let loss = self.net.learn(batch, outputs, scratch);
+            let loss = self.net.learn_on(isa, batch, outputs, scratch);
             *losses = [loss.trained, loss.held_back];
             if !loss.is_finite() && !self.alone {
                 break;
@@ -224,6 +230,29 @@ impl<'a> Race<'a> {
             samples: 0,
             due: u64::from(settings.check),
         })
+    }
+
+    /// Has a net begin with `parameters` that it has learned elsewhere, laid out as in
+    /// [`Entry::place`], instead of those drawn for it.
+    ///
+    /// # Errors
+    /// [`SetupError::Parameters`] when there is no such net, or they are not as many as it has,
+    /// or not finite; nothing has changed then.
+    pub fn begin_with(&mut self, net: usize, parameters: &[f32]) -> Result<(), SetupError> {
+        let refused = SetupError::Parameters { net };
+        let (before, entry) = self
+            .entries
+            .split_at_checked(net)
+            .and_then(|(before, at)| Some((before, at.first()?)))
+            .ok_or(refused)?;
+        if parameters.len() != entry.shape.parameters() || !parameters.iter().all(|w| w.is_finite())
+        {
+            return Err(refused);
+        }
+        let start =
+            before.iter().fold(0_usize, |sum, entry| sum.saturating_add(entry.shape.parameters()));
+        place(self.parameters, start, parameters);
+        Ok(())
     }
 
     /// Tells who is at the start.

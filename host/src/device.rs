@@ -48,6 +48,9 @@ pub fn field(board: &Board, arguments: &RaceArguments) -> Result<Field> {
     if arguments.keep.checkpoint.is_some() || arguments.keep.resume.is_some() {
         bail!("--checkpoint and --resume are for races on this machine: derby race");
     }
+    if arguments.from.is_some() {
+        bail!("a board's nets begin anew: --from is for derby race");
+    }
     let mut arguments = arguments.clone();
     if !arguments.field.paper && arguments.field.data.file.is_none() {
         let small = board.static_ram() < SMALL;

@@ -1,8 +1,9 @@
 //! From arguments to a race: the samples, the nets that enter, and the settings.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use derby_core::{
     Activation, Entry, Init, Mixing, Optimizer, Refereeing, Settings, Shape, Task, paper,
 };
@@ -11,8 +12,10 @@ use crate::args::{
     ActivationName, FieldArguments, InitName, MixerName, OptimizerName, RaceArguments, RefereeName,
     TaskName,
 };
-use crate::crew::{Isa, Threads};
+use crate::crew::Threads;
 use crate::data::{self, Table};
+use crate::export::model::{self, Member, Model};
+use crate::isa::Isa;
 use crate::nets::{Listed, NetList};
 use crate::source::Source;
 
@@ -33,6 +36,9 @@ pub struct Field {
     pub samples: u64,
     /// Seed of the samples and of first weights that have none of their own.
     pub seed: u64,
+    /// What the first of the nets have learned in an earlier race; the others begin with weights
+    /// that are drawn.
+    pub learned: Vec<Vec<f32>>,
 }
 
 impl Field {
@@ -64,12 +70,38 @@ impl Field {
                 RefereeName::Faded => Refereeing::Faded,
             };
         }
+        if let Some(path) = &arguments.from {
+            field
+                .import(path, &arguments.field)
+                .with_context(|| format!("--from {}", path.display()))?;
+        }
         Ok(field)
     }
 
     /// Bytes of the frame of the race's largest event.
     pub fn event_room(&self) -> usize {
         derby_wire::event_room(self.entries.len(), self.source.outputs())
+    }
+
+    /// Has the nets of an exported model enter before those that the arguments list, or alone
+    /// where they list none.
+    fn import(&mut self, path: &Path, arguments: &FieldArguments) -> Result<()> {
+        let mut model = Model::open(path, false, None)?;
+        let (inputs, outputs) = model::columns_of(&self.source);
+        model.fit(&inputs, &outputs)?;
+        if arguments.nets.is_none() {
+            self.entries.clear();
+        }
+        let mut entries = Vec::new();
+        for Member { mut entry, parameters, .. } in model.nets {
+            let fits = (entry.output, entry.loss) == self.source.output();
+            ensure!(fits, "net {}: its outputs do not suit the task", entry.shape);
+            trained_as(&mut entry, arguments);
+            entries.push(entry);
+            self.learned.push(parameters);
+        }
+        self.entries.splice(0..0, entries);
+        Ok(())
     }
 
     /// The same nets on the same stream, with nobody to leave.
@@ -116,7 +148,7 @@ impl Field {
                 entry(arguments, &source, shape, net.seed.unwrap_or(seed))
             })
             .collect();
-        Ok(Self { source, entries, settings, samples, seed })
+        Ok(Self { source, entries, settings, samples, seed, learned: Vec::new() })
     }
 }
 
@@ -178,15 +210,20 @@ fn entry(arguments: &FieldArguments, source: &Source, shape: Shape, seed: u64) -
             InitName::Reference => Init::Reference,
         });
     }
+    trained_as(&mut entry, arguments);
+    entry
+}
+
+/// Has a net learn as the arguments say, where they say it.
+fn trained_as(entry: &mut Entry, arguments: &FieldArguments) {
     if let Some(name) = arguments.optimizer {
-        entry = entry.optimizer(optimizer(name));
+        *entry = entry.optimizer(optimizer(name));
     }
     if let Some(rate) = arguments.rate {
         let hidden = entry.hidden_optimizer.with_rate(rate);
-        entry = entry.optimizers(entry.optimizer.with_rate(rate), hidden);
+        *entry = entry.optimizers(entry.optimizer.with_rate(rate), hidden);
     }
     entry.decay = arguments.decay.unwrap_or(entry.decay);
-    entry
 }
 
 /// The optimizer of this name with its textbook settings.

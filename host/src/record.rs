@@ -27,6 +27,8 @@ pub struct Finish {
     pub hash: u32,
     /// `[net]`: the mean trust in each over the last stretch that it ran.
     pub standings: Vec<f32>,
+    /// `[net][output]`: the mixing weights.
+    pub weights: Vec<f32>,
 }
 
 /// A net's place.
@@ -68,12 +70,13 @@ impl Record {
                     own.extend_from_slice(parameters.as_ref());
                 }
             }
-            Event::Finished { samples, leader, hash, standings, .. } => {
+            Event::Finished { samples, leader, hash, standings, weights } => {
                 self.finish = Some(Finish {
                     samples: *samples,
                     leader: *leader,
                     hash: *hash,
                     standings: standings.as_ref().to_vec(),
+                    weights: weights.as_ref().to_vec(),
                 });
             }
             _ => {}

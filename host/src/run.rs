@@ -9,8 +9,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::{RaceArguments, ViewName};
 use crate::checkpoint::{Checkpoint, Head, Keeper};
-use crate::crew::{Isa, Threads};
+use crate::crew::Threads;
 use crate::field::{self, Field};
+use crate::isa::Isa;
 use crate::record::{Finish, Ranked, Record};
 use crate::score::Examiner;
 use crate::source::Samples;
@@ -148,6 +149,9 @@ impl<'f> Run<'f> {
         let mut memory = vec![0.0; needed];
         let mut books = vec![Book::NEW; field.entries.len()];
         let mut race = Race::new(&field.entries, field.settings, &mut memory, &mut books)?;
+        for (net, parameters) in field.learned.iter().enumerate() {
+            race.begin_with(net, parameters)?;
+        }
         let takes_screen = views.iter().any(|view| view.takes_screen());
         let mut teller = Teller {
             field,

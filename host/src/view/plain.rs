@@ -60,7 +60,7 @@ fn two_digits(number: f32) -> String {
     }
 }
 
-/// Why a net left, in words.
+/// A reason in words.
 pub fn why(reason: Reason) -> &'static str {
     match reason {
         Reason::Diverged => "its loss is no longer a finite number",
