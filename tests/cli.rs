@@ -95,6 +95,14 @@ fn help_and_version_are_no_mistake() {
 }
 
 #[test]
+fn shells_complete_the_arguments() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = told(["completions", shell]);
+        assert!(script.contains("checkpoint") && script.contains("emulate"), "{shell}");
+    }
+}
+
+#[test]
 fn wrong_arguments_name_the_mistake() {
     for (words, parts) in [
         (&["gallop"][..], &["gallop"][..]),
@@ -115,6 +123,7 @@ fn wrong_arguments_name_the_mistake() {
         (&["race", "--decay", "inf"], &["'inf'", "--decay"]),
         (&["race", "--seed", "1", "--seeds", "2"], &["--seed", "--seeds"]),
         (&["race", "--seeds", "0"], &["'0'", "--seeds"]),
+        (&["race", "--checkpoint", "x", "--seeds", "2"], &["--checkpoint", "--seeds"]),
         (&["race", "--view", "film"], &["'film'", "--view"]),
         (&["isolate", "--seed", "1", "--seeds", "2"], &["--seed", "--seeds"]),
         (&["isolate", "--out", "x"], &["--out"]),

@@ -60,8 +60,8 @@ const EVENTS: [(Event<Numbers>, &[u8], &[u8]); 6] = [
 ];
 
 /// Places of the reasons, which are part of the format.
-const REASONS: [Reason; 4] =
-    [Reason::Diverged, Reason::SmallestWeights, Reason::Seventh, Reason::Faded];
+const REASONS: [Reason; 5] =
+    [Reason::Diverged, Reason::SmallestWeights, Reason::Seventh, Reason::Faded, Reason::ByHand];
 
 /// CRC-32 as zip and Ethernet have it, bit by bit.
 fn crc(bytes: &[u8]) -> u32 {

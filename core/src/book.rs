@@ -28,6 +28,9 @@ impl Mean {
     }
 }
 
+#[cfg(feature = "snapshot")]
+crate::snapshot::state!(Mean: sum, carry, count);
+
 /// One net's page: whether it races, its steps and its losses.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Book {
@@ -47,6 +50,9 @@ pub struct Book {
     pub(crate) trusted: f32,
 }
 
+#[cfg(feature = "snapshot")]
+crate::snapshot::state!(Book: left, steps, score, trained, held_back, trust, trusted);
+
 impl Book {
     /// A net that has not started. All bytes are 0, so that a static lands in `.bss`.
     pub const NEW: Self = Self {
@@ -64,8 +70,9 @@ impl Book {
         !self.left
     }
 
-    /// The loss by which nets are told apart: on held-back samples where there are any.
-    pub(crate) fn loss(&self) -> f32 {
+    /// The loss by which nets are told apart, its mean since the last event: on held-back samples
+    /// where there are any; 0 before the first batch.
+    pub fn loss(&self) -> f32 {
         if self.held_back.count > 0 { self.held_back.value() } else { self.trained.value() }
     }
 

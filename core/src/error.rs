@@ -127,3 +127,43 @@ impl fmt::Display for SampleError {
 }
 
 impl core::error::Error for SampleError {}
+
+/// A snapshot is refused; the race is as it was.
+#[cfg(feature = "snapshot")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// These bytes are something else.
+    NoSnapshot,
+    /// It was written by another version; see [`crate::SNAPSHOT_FORMAT`].
+    Format {
+        /// The version it says it has.
+        found: u32,
+    },
+    /// It is of a race of other entries or settings.
+    OtherRace,
+    /// It ends too early.
+    Cut,
+    /// Its bytes are not those that were written.
+    Damaged,
+}
+
+#[cfg(feature = "snapshot")]
+impl fmt::Display for RestoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::NoSnapshot => write!(f, "this is no snapshot of a race"),
+            Self::Format { found } => {
+                let own = crate::SNAPSHOT_FORMAT;
+                write!(f, "the snapshot has format {found}, this program reads format {own}")
+            }
+            Self::OtherRace => write!(f, "the snapshot is of a race of other nets or settings"),
+            Self::Cut => write!(f, "the snapshot is cut off"),
+            Self::Damaged => write!(f, "the snapshot is damaged"),
+        }
+    }
+}
+
+#[cfg(feature = "snapshot")]
+impl core::error::Error for RestoreError {}

@@ -21,6 +21,8 @@
 //! [`task`] has sample sources to try it on, [`paper`] the settings of the paper's race, and
 //! [`scale`] what fits a sensor's numbers to a net.
 //!
+//! `snapshot` is the whole race as bytes and back, behind the feature of that name.
+//!
 //! The same seeds and samples give the same bits on every machine: no operation is reordered or
 //! fused, and nothing reads a clock. The crate never allocates, never panics and has no unsafe
 //! code.
@@ -55,6 +57,8 @@ mod referee;
 pub mod rng;
 pub mod scale;
 mod shape;
+#[cfg(feature = "snapshot")]
+mod snapshot;
 #[cfg(any(test, all(target_arch = "arm", not(target_abi = "eabihf"))))]
 mod soft;
 mod storage;
@@ -62,6 +66,8 @@ pub mod task;
 
 pub use activation::Activation;
 pub use book::Book;
+#[cfg(feature = "snapshot")]
+pub use error::RestoreError;
 pub use error::{SampleError, SetupError};
 pub use event::{Event, FORMAT};
 pub use init::Init;
@@ -72,6 +78,8 @@ pub use optimizer::Optimizer;
 pub use race::{Alone, Crew, Race, Racer, Settings, Sink};
 pub use referee::{Reason, Referee, Refereeing};
 pub use shape::{Layer, Shape};
+#[cfg(feature = "snapshot")]
+pub use snapshot::{SNAPSHOT_FORMAT, fingerprint};
 pub use storage::{Plan, Storage};
 pub use task::Task;
 

@@ -148,6 +148,12 @@ pub struct Mixer<'a> {
     since: u32,
 }
 
+#[cfg(feature = "snapshot")]
+crate::snapshot::state!(
+    Mixer<'_>: weights, memory, steps, since;
+    not mixing, outputs, mixture, gradients
+);
+
 impl<'a> Mixer<'a> {
     /// A mixer of `nets` nets, all of equal weight, on [`Mixing::memory`] numbers; `None` when
     /// they are fewer.

@@ -155,6 +155,14 @@ pub struct Race<'a> {
     due: u64,
 }
 
+#[cfg(feature = "snapshot")]
+// `pending` comes first: it is checked before anything is restored.
+crate::snapshot::state!(
+    Race<'_>: pending, samples, due, mixture, referee, mixer, books, parameters, optimizers,
+        batch_inputs, batch_targets;
+    not entries, settings, record, scratch, losses
+);
+
 impl<'a> Race<'a> {
     /// A race of these entries, with their first weights drawn, on [`Plan::total`] numbers of
     /// memory and a book for each entry.
@@ -476,6 +484,20 @@ impl<'a> Race<'a> {
         samples.div_ceil(self.settings.batch.max(1)).max(1)
     }
 
+    /// Sends a net home because whoever watches wants so, and tells it. Returns whether it left:
+    /// the last net stays, and who is out cannot leave.
+    pub fn dismiss(&mut self, net: usize, sink: &mut Sink<'_>) -> bool {
+        let others = racing(self.books).any(|other| other != net);
+        let Some(book) = self.books.get_mut(net).filter(|book| others && book.races()) else {
+            return false;
+        };
+        book.left = true;
+        let (samples, weights) = (self.samples, self.mixer.row(net));
+        sink(Event::Left { net, samples, reason: Reason::ByHand, weights });
+        self.mixer.rebalance(self.books);
+        true
+    }
+
     /// Tells the end: what the nets have learned, who leads, and the hash.
     pub fn finish(&mut self, sink: &mut Sink<'_>) {
         for (slot, book) in self.losses.iter_mut().zip(self.books.iter()) {
@@ -550,6 +572,11 @@ impl<'a> Race<'a> {
         self.entries
     }
 
+    /// How it is run.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Each net's book, in the order of the entries.
     pub fn books(&self) -> &[Book] {
         self.books
@@ -575,6 +602,11 @@ impl<'a> Race<'a> {
     /// Samples that the nets have learned from or scored.
     pub fn samples(&self) -> u64 {
         self.samples
+    }
+
+    /// Samples taken in that wait for their batch to fill up.
+    pub fn pending(&self) -> usize {
+        self.pending
     }
 
     /// FNV-1a, 32 bits, over the little-endian bytes of all nets' parameters in entry order: the

@@ -36,6 +36,8 @@ pub enum Reason {
     Seventh,
     /// Its weights fell below a twentieth of the best net's.
     Faded,
+    /// Whoever watches sent it home; see [`crate::Race::dismiss`].
+    ByHand,
 }
 
 /// Checks after which one net leaves anyway ([`Refereeing::Paper`]).
@@ -52,6 +54,9 @@ pub struct Referee {
     /// Checks since one left unconditionally.
     checks: u32,
 }
+
+#[cfg(feature = "snapshot")]
+crate::snapshot::state!(Referee: checks; not refereeing, keep);
 
 impl Referee {
     /// A referee for a race of `nets` nets.

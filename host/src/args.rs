@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::data::{self, Missing, Ordinal};
@@ -19,6 +20,8 @@ Examples:
   derby race --paper --seeds 10
   derby race --task xor --nets 8..32/8x1..2 --samples 200000
   derby race wine.csv --target cultivar
+  derby race wine.csv --target cultivar --checkpoint wine.derby
+  derby race --resume wine.derby
   derby isolate --paper
   derby race wine.csv --target cultivar --out run.jsonl
   derby report run.jsonl
@@ -64,6 +67,14 @@ pub enum Command {
     Flash(DeviceArguments),
     /// Watch a board that races already, or a recording
     Watch(WatchArguments),
+    /// Print what makes a shell complete derby's arguments
+    #[command(
+        after_help = "Example:\n  derby completions bash > ~/.local/share/bash-completion/completions/derby"
+    )]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
 }
 
 /// What enters and how it trains; the same for every command that trains.
@@ -147,16 +158,77 @@ pub struct RaceArguments {
     /// File to write the events to, one JSON object a line
     #[arg(long, value_name = "RUN.jsonl")]
     pub out: Option<PathBuf>,
+    /// Where the race is kept.
+    #[command(flatten)]
+    pub keep: KeepArguments,
+    /// The words behind `derby race` that these arguments are; `None` where they are not UTF-8.
+    #[arg(skip)]
+    pub words: Option<Vec<String>>,
+}
+
+/// How a race outlasts its process.
+#[derive(Args, Clone, Debug, Default)]
+pub struct KeepArguments {
+    /// File to keep the race in, so that it can go on after a stop; the one before is FILE.bak
+    #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
+    pub checkpoint: Option<PathBuf>,
+    /// Samples between two checkpoints [default: a sixteenth of the samples]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub every: Option<u64>,
+    /// Go on with the race in FILE, and keep it there; what race it is FILE knows
+    #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
+    pub resume: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// The arguments that the words of a command line are, the program's name first.
+    ///
+    /// # Errors
+    /// What clap finds wrong, and its help.
+    pub fn of(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let words: Vec<OsString> = words.into_iter().collect();
+        let mut arguments = Self::try_parse_from(&words)?;
+        if let Some(Command::Race(race)) = &mut arguments.command {
+            let texts = words.into_iter().skip(2).map(OsString::into_string);
+            race.words = texts.collect::<Result<_, _>>().ok();
+        }
+        Ok(arguments)
+    }
 }
 
 impl RaceArguments {
+    /// The arguments that these words behind `derby race` are.
+    ///
+    /// # Errors
+    /// As [`Arguments::of`].
+    pub fn of(words: &[String]) -> Result<Self, clap::Error> {
+        let all = ["derby", "race"].into_iter().chain(words.iter().map(String::as_str));
+        match Arguments::of(all.map(OsString::from))?.command {
+            Some(Command::Race(arguments)) => Ok(arguments),
+            _ => unreachable!("the second word is race"),
+        }
+    }
+
     /// The arguments of the paper's race.
     pub fn paper() -> Self {
-        let words = ["derby", "race", "--paper"];
-        match Arguments::try_parse_from(words).map(|arguments| arguments.command) {
-            Ok(Some(Command::Race(arguments))) => arguments,
-            _ => unreachable!("the words above are a race"),
+        match Self::of(&["--paper".to_owned()]) {
+            Ok(arguments) => arguments,
+            Err(error) => unreachable!("the words above are a race: {error}"),
         }
+    }
+
+    /// What race it is, without how it is run, shown and kept: equal where the bits are.
+    pub fn race(&self) -> String {
+        let mut race = self.clone();
+        race.run_as(&Self { words: None, ..Self::of(&[]).unwrap_or_else(|_| self.clone()) });
+        format!("{race:?}")
+    }
+
+    /// Takes from `other` how the race is run, shown and kept.
+    pub fn run_as(&mut self, other: &Self) {
+        let Self { view, out, keep, words, field, .. } = other.clone();
+        (self.view, self.out, self.keep, self.words) = (view, out, keep, words);
+        (self.field.threads, self.field.isa) = (field.threads, field.isa);
     }
 }
 
@@ -361,8 +433,10 @@ pub enum RefereeName {
 /// Ways to show a race.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ViewName {
-    /// Plain
+    /// Live on a terminal, else plain
     Auto,
+    /// Bars and courses that move, with keys
+    Live,
     /// Tables of text
     Plain,
     /// One JSON object a line

@@ -45,6 +45,9 @@ pub fn field(board: &Board, arguments: &RaceArguments) -> Result<Field> {
     if arguments.seeds.is_some() {
         bail!("a board races one seed at a time: give --seed S instead of --seeds");
     }
+    if arguments.keep.checkpoint.is_some() || arguments.keep.resume.is_some() {
+        bail!("--checkpoint and --resume are for races on this machine: derby race");
+    }
     if arguments.from.is_some() {
         bail!("a board's nets begin anew: --from is for derby race");
     }

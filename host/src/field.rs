@@ -78,6 +78,11 @@ impl Field {
         Ok(field)
     }
 
+    /// Bytes of the frame of the race's largest event.
+    pub fn event_room(&self) -> usize {
+        derby_wire::event_room(self.entries.len(), self.source.outputs())
+    }
+
     /// Has the nets of an exported model enter before those that the arguments list, or alone
     /// where they list none.
     fn import(&mut self, path: &Path, arguments: &FieldArguments) -> Result<()> {

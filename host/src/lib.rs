@@ -7,6 +7,7 @@
 //! ([`export`]).
 
 pub mod args;
+pub mod checkpoint;
 pub mod crew;
 pub mod data;
 pub mod device;
@@ -21,4 +22,5 @@ pub mod run;
 pub mod run_file;
 pub mod score;
 pub mod source;
+pub mod stop;
 pub mod view;

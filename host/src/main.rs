@@ -1,13 +1,16 @@
-//! The command `derby`. Exit codes: 0 done, 2 wrong arguments, 1 anything else.
+//! The command `derby`. Exit codes: 0 done, 2 wrong arguments, 130 stopped by
+//! Ctrl-C, 143 stopped by SIGTERM, 1 anything else.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::CommandFactory;
 use derby::args::{Arguments, Command, RaceArguments};
 use derby::device;
+use derby::stop::Stopped;
 
 fn main() -> ExitCode {
-    let command = match Arguments::try_parse() {
+    let command = match Arguments::of(std::env::args_os()) {
         Ok(arguments) => arguments.command,
         Err(error) => {
             // Help and version are asked for and no mistake.
@@ -24,20 +27,29 @@ fn main() -> ExitCode {
         Command::Emulate(arguments) => device::emulate::command(&arguments),
         Command::Flash(arguments) => device::flash::command(&arguments),
         Command::Watch(arguments) => device::watch::command(&arguments),
+        Command::Completions { shell } => {
+            // Written at once, as the generator gives no error of the reader's.
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "derby", &mut text);
+            io::stdout().write_all(&text).map_err(Into::into)
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("derby: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => report(&error),
     }
 }
 
-/// Whether a reader such as `head` has seen enough.
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+/// Says what went wrong, on standard error and by the exit code.
+fn report(error: &anyhow::Error) -> ExitCode {
+    // A reader such as `head` has seen enough, which is nobody's fault.
+    let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    if kind == Some(io::ErrorKind::BrokenPipe) {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("derby: {error:#}");
+    match error.downcast_ref::<Stopped>() {
+        Some(stopped) => ExitCode::from(stopped.code()),
+        None => ExitCode::FAILURE,
+    }
 }

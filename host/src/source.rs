@@ -73,6 +73,17 @@ impl Source {
         }
     }
 
+    /// CRC-32 of the table's file; `None` where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read again.
+    pub fn crc(&self) -> Result<Option<u32>> {
+        match self {
+            Self::Table(table) => Ok(Some(table.crc()?)),
+            _ => Ok(None),
+        }
+    }
+
     /// The samples to train on, from the first.
     pub fn stream(&self) -> Stream<'_> {
         Stream { source: self, at: 0, epoch: None }
@@ -126,6 +137,23 @@ pub struct Stream<'s> {
 }
 
 impl Stream<'_> {
+    /// Goes to the sample that comes after the first `taken`.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub fn skip_to(&mut self, taken: u64) -> Result<()> {
+        if let Source::Table(table) = self.source {
+            let rows = table.training(0)?.count().max(1);
+            self.at = taken / rows;
+            let mut epoch = table.training(self.at)?;
+            epoch.skip(taken % rows)?;
+            self.epoch = Some(epoch);
+        } else {
+            self.at = taken;
+        }
+        Ok(())
+    }
+
     /// Replaces `samples` by the next `count`.
     ///
     /// # Errors
@@ -178,6 +206,39 @@ impl Samples {
         let targets = self.targets.chunks_exact_mut(source.outputs());
         for ((place, inputs), targets) in places.zip(inputs).zip(targets) {
             write(place, inputs, targets);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Going to a sample finds what reading up to it finds, within an epoch and at its ends.
+    fn skips(source: &Source) {
+        for taken in [0_usize, 1, 39, 40, 41, 79, 80, 100] {
+            let (mut read, mut skipped) = (source.stream(), source.stream());
+            let (mut expected, mut found) = (Samples::default(), Samples::default());
+            read.next(taken, &mut expected).unwrap();
+            read.next(50, &mut expected).unwrap();
+            skipped.skip_to(taken as u64).unwrap();
+            skipped.next(50, &mut found).unwrap();
+            assert_eq!(found, expected, "{taken}");
+        }
+    }
+
+    #[test]
+    fn a_stream_goes_on_anywhere() {
+        let text: String = (0..50).map(|row| format!("{row},{}\n", row * row)).collect();
+        let text = format!("x,y\n{text}");
+        skips(&Source::Task { task: Task::PAPER, seed: 3 });
+        for memory in [1 << 20, 0] {
+            let options =
+                data::Options { targets: vec!["y".to_owned()], memory, ..Default::default() };
+            let bytes = data::Source::spool("squares", text.as_bytes()).unwrap();
+            let table = Table::read(&bytes, &options).unwrap();
+            assert_eq!(table.training(0).unwrap().count(), 40);
+            skips(&Source::Table(Arc::new(table)));
         }
     }
 }

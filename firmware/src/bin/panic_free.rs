@@ -36,6 +36,9 @@ fn main() -> ! {
             task.fresh(index, index, &mut inputs, &mut targets);
             black_box(race.step(&inputs, &targets, &mut sink).is_ok());
             black_box(race.predict(&inputs, &mut targets).is_ok());
+            black_box(race.dismiss(black_box(0), &mut sink));
+            black_box(race.save(&mut |word| black_box(Err(word))).is_ok());
+            black_box(race.restore(black_box(&[0; 64])).is_ok());
         }
         race.finish(&mut sink);
         black_box(

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use flate2::CrcWriter;
 use flate2::bufread::MultiGzDecoder;
 
 use super::error::{Error, Fault, Place};
@@ -104,9 +105,17 @@ impl Source {
         self.size
     }
 
+    /// CRC-32/ISO-HDLC of the bytes as stored.
+    pub(super) fn crc(&self) -> Result<u32, Fault> {
+        let mut bytes = Cursor { file: Arc::clone(&self.file), at: Gauge::default() };
+        let mut crc = CrcWriter::new(io::sink());
+        io::copy(&mut bytes, &mut crc).map_err(Fault::Unreadable)?;
+        Ok(crc.crc().sum())
+    }
+
     /// The text from its beginning, decompressed if it is gzip, and a gauge of the bytes read.
     pub(super) fn text(&self) -> Result<(Text, Gauge), Fault> {
-        let gauge = Gauge(Arc::new(AtomicU64::new(0)));
+        let gauge = Gauge::default();
         let cursor = Cursor { file: Arc::clone(&self.file), at: gauge.clone() };
         let mut bytes = BufReader::with_capacity(CHUNK, cursor);
         let start = bytes.fill_buf().map_err(Fault::Unreadable)?;
@@ -139,7 +148,7 @@ impl Text {
 }
 
 /// Bytes of the stored file that one reader has taken so far.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Gauge(Arc<AtomicU64>);
 
 impl Gauge {

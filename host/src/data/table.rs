@@ -109,6 +109,14 @@ impl Table {
         &self.encoding
     }
 
+    /// CRC-32 of the file, as it is now.
+    ///
+    /// # Errors
+    /// When it cannot be read again.
+    pub fn crc(&self) -> Result<u32, Error> {
+        self.walk.source.crc().map_err(|fault| self.walk.error((Place::FILE, fault)))
+    }
+
     /// What the targets ask of a net.
     pub fn task(&self) -> Task {
         self.encoding.task

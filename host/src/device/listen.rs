@@ -6,10 +6,11 @@ use std::io::Write;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use derby_core::Event;
 use derby_wire::Frames;
 use indicatif::ProgressBar;
+use signal_hook::consts::SIGINT;
 
 use super::check::Check;
 use super::heard::Heard;
@@ -19,7 +20,8 @@ use crate::isa::Isa;
 use crate::run::{self, Outcome};
 use crate::score::Examiner;
 use crate::source::Source;
-use crate::view::View;
+use crate::stop::Stopped;
+use crate::view::{View, Wish};
 
 /// What comes from a board.
 #[derive(Debug)]
@@ -39,6 +41,8 @@ pub enum Hush {
     Timeout,
 }
 
+/// Between two looks at what whoever watches wants.
+const PULSE: Duration = Duration::from_millis(100);
 /// How long the last bytes may take that a board sent before it ended.
 const LAST_BYTES: Duration = Duration::from_secs(2);
 
@@ -60,13 +64,13 @@ pub struct Listener<'l> {
 impl<'l> Listener<'l> {
     /// A listener to the race of `field` that tells `views`.
     pub fn new(field: &'l Field, views: Vec<Box<dyn View>>) -> Self {
-        let room = derby_wire::event_room(field.entries.len(), field.source.outputs());
+        let takes_screen = views.iter().any(|view| view.takes_screen());
         Self {
             field,
             views,
-            frames: Frames::new(vec![0; room]),
+            frames: Frames::new(vec![0; field.event_room()]),
             heard: Heard::new(field),
-            progress: if field.samples > 0 {
+            progress: if field.samples > 0 && !takes_screen {
                 run::progress(field.samples)
             } else {
                 ProgressBar::hidden()
@@ -97,15 +101,33 @@ impl<'l> Listener<'l> {
     /// # Errors
     /// When a view or the recording cannot be written, or the board runs another race.
     pub fn listen(&mut self, said: &Receiver<Said>, patience: Duration) -> Result<Hush> {
+        let mut last = Instant::now();
         loop {
+            self.obey()?;
             let has_ended = self.heard.code.is_some();
-            match said.recv_timeout(if has_ended { patience.min(LAST_BYTES) } else { patience }) {
+            let patience = if has_ended { patience.min(LAST_BYTES) } else { patience };
+            let left = patience.saturating_sub(last.elapsed());
+            match said.recv_timeout(left.min(PULSE)) {
                 Ok(Said::Events(bytes)) => self.hear(&bytes)?,
                 Ok(Said::Log(line)) => self.log(line),
+                Err(RecvTimeoutError::Timeout) if left > PULSE => continue,
                 Err(RecvTimeoutError::Timeout) if !has_ended => return Ok(Hush::Timeout),
                 Err(_) => return Ok(Hush::Ended),
             }
+            last = Instant::now();
         }
+    }
+
+    /// Does what whoever watches wants; a board obeys nobody, but one may go away.
+    fn obey(&mut self) -> Result<()> {
+        let samples = self.heard.samples;
+        for view in &mut self.views {
+            if view.pulse(self.field, samples, None)? == Some(Wish::Quit) {
+                let message = format!("stopped watching at {samples} samples");
+                bail!(Stopped { signal: SIGINT, message });
+            }
+        }
+        Ok(())
     }
 
     /// Tells the views the outcome, when the race was heard to its end, and standard error that
@@ -137,7 +159,10 @@ impl<'l> Listener<'l> {
     }
 
     fn log(&mut self, line: Line) {
-        self.progress.suspend(|| eprintln!("board: {}", line.text));
+        let text = format!("board: {}", line.text);
+        if !self.views.iter_mut().any(|view| view.note(&text)) {
+            self.progress.suspend(|| eprintln!("{text}"));
+        }
         self.heard.code = line.exit_code().or(self.heard.code);
         if line.is_error {
             self.heard.errors.push(line.text);

@@ -18,10 +18,10 @@ use super::flash::overhear;
 use super::listen::{Hush, Listener, Said};
 use super::probe::Probe;
 use super::rtt::Block;
-use super::show::views;
 use crate::args::RaceArguments;
 use crate::field::{self, Field};
 use crate::source::Source;
+use crate::view;
 
 /// Bytes of the largest frame that is understood where the race is not described.
 const ROOM: usize = 1 << 16;
@@ -41,7 +41,7 @@ pub fn command(arguments: &WatchArguments) -> Result<()> {
         Some(field) => (field, Vec::new()),
         None => guess(&said, *timeout)?,
     };
-    let mut listener = Listener::new(&field, views(race)?);
+    let mut listener = Listener::new(&field, view::of(race)?);
     listener.hear(&first)?;
     let hush = listener.listen(&said, *timeout)?;
     let told = listener.heard().complete();

@@ -67,6 +67,7 @@ pub fn why(reason: Reason) -> &'static str {
         Reason::SmallestWeights => "it held the smallest weights in more than half of the batches",
         Reason::Seventh => "it held the smallest weights most often, and at a 7th check one leaves",
         Reason::Faded => "its weights faded below a twentieth of the best",
+        Reason::ByHand => "it was sent home by hand",
         _ => "the referee decided so",
     }
 }
