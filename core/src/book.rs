@@ -33,6 +33,8 @@ impl Mean {
 pub struct Book {
     /// Whether it has left the race.
     pub(crate) left: bool,
+    /// Whether it left because it blew up, and so for good.
+    pub(crate) diverged: bool,
     /// Optimizer steps it has taken.
     pub(crate) steps: u32,
     /// Times its weights were the smallest since the referee's last check.
@@ -51,6 +53,7 @@ impl Book {
     /// A net that has not started. All bytes are 0, so that a static lands in `.bss`.
     pub const NEW: Self = Self {
         left: false,
+        diverged: false,
         steps: 0,
         score: 0,
         trained: Mean::NONE,

@@ -18,7 +18,8 @@ use crate::{
 pub struct Settings {
     /// Samples of a batch; each net takes one step a batch.
     pub batch: usize,
-    /// The last so many samples of a batch are scored and not learned from.
+    /// The last so many samples of a batch are scored and not learned from. Where there are
+    /// some, mixer and referee judge by them alone.
     pub held_back: usize,
     /// Most batches that a net runs alone. More cost memory; the bits are the same.
     pub stretch: usize,
@@ -41,6 +42,11 @@ impl Settings {
         mixing: Mixing::GRADIENT,
         refereeing: Refereeing::Paper,
     };
+
+    /// Samples of a batch that mixer and referee judge by.
+    pub(crate) const fn judged(&self) -> usize {
+        if self.held_back > 0 { self.held_back } else { self.batch }
+    }
 }
 
 impl Default for Settings {
@@ -130,7 +136,7 @@ pub struct Race<'a> {
     /// `[net]`, each as its optimizers need.
     optimizers: &'a mut [f32],
     mixer: Mixer<'a>,
-    referee: Referee,
+    referee: Referee<'a>,
     /// `[net]`: outputs of a stretch, then its losses.
     record: &'a mut [f32],
     /// The batch that fills up: inputs, then targets.
@@ -182,9 +188,15 @@ impl<'a> Race<'a> {
         };
         let parameters = carve(plan.parameters)?;
         let optimizers = carve(plan.optimizers)?;
-        let mixer =
-            Mixer::new(settings.mixing, entries.len(), outputs, settings.batch, carve(plan.mixer)?)
-                .ok_or(too_small)?;
+        let mixer = Mixer::new(
+            settings.mixing,
+            entries.len(),
+            outputs,
+            settings.judged(),
+            carve(plan.mixer)?,
+        )
+        .ok_or(too_small)?;
+        let referee = Referee::new(settings.refereeing, entries.len(), carve(plan.referee)?);
         let record = carve(plan.record)?;
         let batch_targets = carve(settings.batch.saturating_mul(outputs))?;
         let batch_inputs = carve(plan.batch.saturating_sub(batch_targets.len()))?;
@@ -205,7 +217,7 @@ impl<'a> Race<'a> {
             parameters,
             optimizers,
             mixer,
-            referee: Referee::new(settings.refereeing, entries.len()),
+            referee,
             record,
             batch_inputs,
             batch_targets,
@@ -309,6 +321,8 @@ impl<'a> Race<'a> {
         let values = batch.saturating_mul(self.outputs());
         let stride = Plan::record_of_one(self.outputs(), &self.settings);
         let outputs_end = values.saturating_mul(stretch);
+        // What is not judged lies at the start of each batch.
+        let skipped = batch.saturating_sub(self.settings.judged()).saturating_mul(self.outputs());
 
         let mut alone = self.train(0, inputs, targets, crew);
         for (at, wanted) in targets.chunks_exact(values.max(1)).enumerate() {
@@ -320,10 +334,12 @@ impl<'a> Race<'a> {
                 alone = true;
                 self.train(at.saturating_add(1), inputs, targets, crew);
             }
-            let answers = Answers { record: self.record, stride, start: at.saturating_mul(values) };
-            let loss = self.mixer.learn(self.entries, self.books, answers, wanted);
+            let start = at.saturating_mul(values).saturating_add(skipped);
+            let answers = Answers { record: self.record, stride, start };
+            let judged = wanted.get(skipped..).unwrap_or_default();
+            let loss = self.mixer.learn(self.entries, self.books, answers, judged);
             self.mixture.add(loss);
-            self.referee.score(&self.mixer, self.books);
+            self.referee.score(&self.mixer, self.entries, self.books, wanted);
             self.mixer.rebalance(self.books);
             for (net, book) in self.books.iter_mut().enumerate().filter(|(_, book)| book.races()) {
                 book.trust.add(self.mixer.trust(net));
@@ -332,6 +348,10 @@ impl<'a> Race<'a> {
         }
         if self.samples >= self.due {
             self.check(sink);
+        }
+        #[cfg(feature = "full")]
+        if self.samples >= self.referee.due() {
+            self.look(sink);
         }
     }
 
@@ -408,10 +428,13 @@ impl<'a> Race<'a> {
                 book.trained.add(trained);
                 if self.settings.held_back > 0 {
                     book.held_back.add(held_back);
+                    self.referee.note(net, held_back);
+                } else {
+                    self.referee.note(net, trained);
                 }
                 continue;
             }
-            book.left = true;
+            (book.left, book.diverged) = (true, true);
             let (samples, weights) = (self.samples, self.mixer.row(net));
             sink(Event::Left { net, samples, reason: Reason::Diverged, weights });
             self.mixer.rebalance(self.books);
@@ -439,10 +462,31 @@ impl<'a> Race<'a> {
         self.due = self.samples.saturating_add(u64::from(self.settings.check));
     }
 
-    /// Whole batches from here to the next check, at least 1.
+    /// Lets the referee look between two checks. Where the stream has changed, all nets return
+    /// but those that blew up: these would again.
+    #[cfg(feature = "full")]
+    fn look(&mut self, sink: &mut Sink<'_>) {
+        let Self { mixer, samples, entries, books, .. } = self;
+        let samples = *samples;
+        let has_changed = self.referee.look(samples, entries, books, &mut |net, reason| {
+            sink(Event::Left { net, samples, reason, weights: mixer.row(net) });
+        });
+        if !has_changed {
+            return self.mixer.rebalance(self.books);
+        }
+        let books = self.books.iter_mut().enumerate();
+        for (net, book) in books.filter(|(_, book)| book.left && !book.diverged) {
+            book.left = false;
+            sink(Event::Returned { net, samples });
+        }
+        self.mixer.restart(self.books);
+    }
+
+    /// Whole batches from here to where somebody could leave, at least 1.
     fn batches_to_check(&self) -> usize {
         // Checks are fewer than 2^32 samples apart; a 64-bit division is a kilobyte on a Cortex-M.
-        let samples = u32::try_from(self.due.saturating_sub(self.samples)).unwrap_or(u32::MAX);
+        let due = self.due.min(self.referee.due());
+        let samples = u32::try_from(due.saturating_sub(self.samples)).unwrap_or(u32::MAX);
         let samples = usize::try_from(samples).unwrap_or(usize::MAX);
         samples.div_ceil(self.settings.batch.max(1)).max(1)
     }
@@ -452,8 +496,9 @@ impl<'a> Race<'a> {
         for (slot, book) in self.losses.iter_mut().zip(self.books.iter()) {
             *slot = book.standing();
         }
-        // No part is longer than an event's weights, so one buffer fits all events.
-        let part = self.mixer.weights().len().max(1);
+        // No part is longer than the weights of a net and output each, so that a buffer for
+        // these fits all events.
+        let part = self.entries.len().saturating_mul(self.outputs()).max(1);
         for (net, parameters) in self.parameters().enumerate() {
             for (at, parameters) in parameters.chunks(part).enumerate() {
                 sink(Event::Trained { net, from: at.saturating_mul(part), parameters });
@@ -468,10 +513,14 @@ impl<'a> Race<'a> {
         });
     }
 
-    /// The racing net with the most trust over the last stretch, the first where several have
-    /// the same. One batch's weights say little: between two nets the paper's mixer swings from
-    /// nearly 0 to nearly 1.
+    /// The net to hand over: under [`Refereeing::Anytime`] the racing net of least loss, else the
+    /// one with the most trust over the last stretch, the first where several have the same. One
+    /// batch's weights say little: between two nets the paper's mixer swings from nearly 0 to
+    /// nearly 1.
     pub fn leader(&self) -> usize {
+        if let Some(leader) = self.referee.leader(self.books) {
+            return leader;
+        }
         let standing = |net| self.books.get(net).map_or(0.0, Book::standing);
         racing(self.books)
             .reduce(|best, net| if standing(net) > standing(best) { net } else { best })
@@ -571,7 +620,8 @@ fn check(entries: &[Entry], settings: &Settings) -> Result<usize, SetupError> {
         return Err(SetupError::Batch);
     }
     let mut optimizers = entries.iter().flat_map(|entry| [entry.optimizer, entry.hidden_optimizer]);
-    if !settings.mixing.is_built() || !optimizers.all(Optimizer::is_built) {
+    let is_built = settings.mixing.is_built() && settings.refereeing.is_built();
+    if !is_built || !optimizers.all(Optimizer::is_built) {
         return Err(SetupError::NotBuilt);
     }
     for (net, entry) in entries.iter().enumerate() {

@@ -291,6 +291,10 @@ pub enum RefereeName {
     Paper,
     /// Nets leave whose weights fade below a twentieth of the best
     Faded,
+    /// The worse half leaves at checks 1, 2, 4, 8 and so on
+    Halving,
+    /// Nets leave that will not come near the best; they return when the stream changes
+    Anytime,
 }
 
 /// Ways to show a race.

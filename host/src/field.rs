@@ -62,6 +62,8 @@ impl Field {
                 RefereeName::None => Refereeing::None,
                 RefereeName::Paper => Refereeing::Paper,
                 RefereeName::Faded => Refereeing::Faded,
+                RefereeName::Halving => Refereeing::Halving,
+                RefereeName::Anytime => Refereeing::ANYTIME,
             };
         }
         Ok(field)

@@ -21,12 +21,14 @@ pub struct Record {
 pub struct Finish {
     /// Samples trained on.
     pub samples: u64,
-    /// The racing net with the most trust.
+    /// The racing net to hand over.
     pub leader: usize,
     /// FNV-1a of all nets' parameters.
     pub hash: u32,
     /// `[net]`: the mean trust in each over the last stretch that it ran.
     pub standings: Vec<f32>,
+    /// `[net][output]`, or `[net]`: the mixing weights.
+    pub weights: Vec<f32>,
 }
 
 /// A net's place.
@@ -63,17 +65,23 @@ impl Record {
                     *left = Some(*samples);
                 }
             }
+            Event::Returned { net, .. } => {
+                if let Some(left) = self.left.get_mut(*net) {
+                    *left = None;
+                }
+            }
             Event::Trained { net, parameters, .. } => {
                 if let Some(own) = self.parameters.get_mut(*net) {
                     own.extend_from_slice(parameters.as_ref());
                 }
             }
-            Event::Finished { samples, leader, hash, standings, .. } => {
+            Event::Finished { samples, leader, hash, standings, weights } => {
                 self.finish = Some(Finish {
                     samples: *samples,
                     leader: *leader,
                     hash: *hash,
                     standings: standings.as_ref().to_vec(),
+                    weights: weights.as_ref().to_vec(),
                 });
             }
             _ => {}

@@ -65,7 +65,7 @@ impl<W: Write> View for Json<W> {
                 "parameters": field.entries[*net].shape.parameters(),
             }),
             Event::Stretch { samples, loss, losses, weights } => {
-                let rows = weights.chunks_exact(field.source.outputs());
+                let rows = weights.chunks_exact((weights.len() / losses.len().max(1)).max(1));
                 let nets: Vec<_> = field
                     .entries
                     .iter()
@@ -83,6 +83,11 @@ impl<W: Write> View for Json<W> {
                 "samples": samples,
                 "reason": reason,
                 "weights": weights,
+            }),
+            Event::Returned { net, samples } => json!({
+                "event": "returned",
+                "net": entry(*net),
+                "samples": samples,
             }),
             // Told with the ranking, once the nets are tested.
             _ => return Ok(()),

@@ -24,10 +24,12 @@ impl<W: Write> Plain<W> {
         Self { out }
     }
 
-    /// The paper's Figure 3: a line for each net, its weights by output, two digits each.
+    /// The paper's Figure 3: a line for each net, its weights by output or its one weight, two
+    /// digits each.
     fn weights(&mut self, field: &Field, weights: &[f32]) -> Result<()> {
         let several_seeds = has_several_seeds(&field.entries);
-        for (entry, row) in field.entries.iter().zip(weights.chunks_exact(field.source.outputs())) {
+        let columns = (weights.len() / field.entries.len().max(1)).max(1);
+        for (entry, row) in field.entries.iter().zip(weights.chunks_exact(columns)) {
             let row: Vec<_> = row.iter().map(|&weight| two_digits(weight)).collect();
             writeln!(self.out, "{}: [{}]", label(entry, several_seeds), row.join(" "))?;
         }
@@ -66,6 +68,9 @@ fn why(reason: Reason) -> &'static str {
         Reason::SmallestWeights => "it held the smallest weights in more than half of the batches",
         Reason::Seventh => "it held the smallest weights most often, and at a 7th check one leaves",
         Reason::Faded => "its weights faded below a twentieth of the best",
+        Reason::Halved => "its loss was in the worse half",
+        Reason::Projected => "its loss will not come near the leader's",
+        Reason::Crowded => "fewer may race by now, and its projected loss was the largest",
         _ => "the referee decided so",
     }
 }
@@ -100,6 +105,10 @@ impl<W: Write> View for Plain<W> {
                 let entry = &field.entries[*net];
                 let label = label(entry, has_several_seeds(&field.entries));
                 writeln!(self.out, "{label} leaves after {samples} samples: {}", why(*reason))?;
+            }
+            Event::Returned { net, samples } => {
+                let label = label(&field.entries[*net], has_several_seeds(&field.entries));
+                writeln!(self.out, "{label} returns after {samples} samples")?;
             }
             Event::Finished { samples, weights, .. } => {
                 writeln!(self.out, "\nIn the end, after {samples} samples")?;
