@@ -75,7 +75,12 @@ fn frames_here(field: &Field) -> (Vec<u8>, u32) {
     };
     race.start(&mut tell);
     let mut samples = Samples::default();
-    field.source.stream().next(field.samples as usize, &mut samples).unwrap();
+    field
+        .source
+        .stream(&field.settings)
+        .unwrap()
+        .next(field.samples as usize, &mut samples)
+        .unwrap();
     let inputs = samples.inputs.chunks_exact(field.source.inputs());
     for (x, y) in inputs.zip(samples.targets.chunks_exact(outputs)) {
         race.step(x, y, &mut tell).unwrap();

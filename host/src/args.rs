@@ -223,6 +223,8 @@ pub enum TaskName {
     XorMod,
     /// A noisy sine
     Sine,
+    /// Eight numbers, of which two matter, to a noisy number; 500 samples that repeat
+    Noisy,
     /// Xor to the middle of the samples, then log
     Drift,
     /// Log to the middle of the samples, then xor

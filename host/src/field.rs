@@ -131,6 +131,7 @@ fn task(arguments: &FieldArguments, samples: u64) -> Task {
         Some(TaskName::Xor) => Task::Xor { bits: arguments.bits },
         Some(TaskName::XorMod) => Task::XorMod,
         Some(TaskName::Sine) => Task::Sine,
+        Some(TaskName::Noisy) => Task::Noisy { pool: 500 },
         Some(TaskName::Drift) => Task::Drift { log_first: false, at: samples / 2 },
         Some(TaskName::Drift2) => Task::Drift { log_first: true, at: samples / 2 },
     }

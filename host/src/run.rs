@@ -106,7 +106,7 @@ pub fn race(
         }
     };
     race.start(&mut sink);
-    let mut stream = field.source.stream();
+    let mut stream = field.source.stream(&field.settings)?;
     let mut samples = Samples::default();
     let mut at = 0;
     while at < field.samples {

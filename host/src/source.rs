@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
-use derby_core::{Activation, Loss, Task};
+use derby_core::{Activation, Loss, Settings, Task};
 
-use crate::data::{self, Table};
+use crate::data::{self, Part, Table};
 
 /// A source of samples.
 #[derive(Clone, Debug)]
@@ -73,9 +73,34 @@ impl Source {
         }
     }
 
-    /// The samples to train on, from the first.
-    pub fn stream(&self) -> Stream<'_> {
-        Stream { source: self, at: 0, epoch: None }
+    /// The samples to train on, from the first, for a race of these settings. Where it holds
+    /// samples back, a table's rows that are judged by are never learned from: batch by batch
+    /// come some to learn from and some to judge by, each side epoch after epoch.
+    ///
+    /// # Errors
+    /// When a table has too few rows for its nets to be judged by some.
+    pub fn stream(&self, settings: &Settings) -> Result<Stream<'_>> {
+        let (judged, of) = (settings.held_back, settings.batch);
+        let mut sides = Vec::new();
+        if let Self::Table(table) = self {
+            let part = |part, count| Side { part, count, epoch: 0, samples: None };
+            if judged == 0 {
+                sides.push(part(Part::All, of));
+            } else {
+                let (judged, of) = (judged as u64, of as u64);
+                let held = Part::Judged { judged, of };
+                if table.part(0, held)?.count() == 0 {
+                    bail!(
+                        "the table has {} rows to train on, too few to hold back {judged} of {of}; \
+                         give --held-back 0",
+                        table.training(0)?.count()
+                    );
+                }
+                sides.push(part(Part::Learned { judged, of }, settings.batch - settings.held_back));
+                sides.push(part(held, settings.held_back));
+            }
+        }
+        Ok(Stream { source: self, at: 0, sides })
     }
 
     /// Samples to test with: of a task the whole domain where it can be tried, else fresh ones;
@@ -120,9 +145,38 @@ impl Source {
 #[derive(Debug)]
 pub struct Stream<'s> {
     source: &'s Source,
-    /// Of a task the next sample, of a table the next epoch.
+    /// The next sample.
     at: u64,
-    epoch: Option<data::Samples>,
+    /// Of a table: what makes up a batch.
+    sides: Vec<Side>,
+}
+
+/// A part of a table's rows, epoch after epoch.
+#[derive(Debug)]
+struct Side {
+    part: Part,
+    /// Samples of a batch that come from here.
+    count: usize,
+    /// The next epoch.
+    epoch: u64,
+    samples: Option<data::Samples>,
+}
+
+impl Side {
+    /// Writes the next sample.
+    fn next(&mut self, table: &Table, inputs: &mut [f32], targets: &mut [f32]) -> Result<()> {
+        loop {
+            let samples = match &mut self.samples {
+                Some(samples) => samples,
+                None => self.samples.insert(table.part(self.epoch, self.part)?),
+            };
+            if samples.fill(inputs, targets)? > 0 {
+                return Ok(());
+            }
+            self.samples = None;
+            self.epoch += 1;
+        }
+    }
 }
 
 impl Stream<'_> {
@@ -140,18 +194,18 @@ impl Stream<'_> {
             }
             Source::Table(table) => {
                 samples.resize(source, count);
-                let (mut inputs, mut targets) = (&mut *samples.inputs, &mut *samples.targets);
-                while !targets.is_empty() {
-                    let epoch = match &mut self.epoch {
-                        Some(epoch) => epoch,
-                        None => self.epoch.insert(table.training(self.at)?),
-                    };
-                    let taken = epoch.fill(inputs, targets)?;
-                    inputs = &mut inputs[taken * source.inputs()..];
-                    targets = &mut targets[taken * source.outputs()..];
-                    if !targets.is_empty() {
-                        self.epoch = None;
-                        self.at += 1;
+                let inputs = samples.inputs.chunks_exact_mut(source.inputs());
+                let rows = inputs.zip(samples.targets.chunks_exact_mut(source.outputs()));
+                let batch = self.sides.iter().map(|side| side.count as u64).sum::<u64>().max(1);
+                for (inputs, targets) in rows {
+                    let mut place = (self.at % batch) as usize;
+                    self.at += 1;
+                    for side in &mut self.sides {
+                        if place < side.count {
+                            side.next(table, inputs, targets)?;
+                            break;
+                        }
+                        place -= side.count;
                     }
                 }
             }
