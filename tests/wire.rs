@@ -58,9 +58,9 @@ const EVENTS: [(Event<Numbers>, &[u8], &[u8]); 7] = [
         ],
     ),
     (
-        Event::Returned { net: 2, samples: 300 },
-        &[6, 2, 0xac, 2],
-        &[10, 1, 6, 2, 172, 2, 214, 199, 17, 49, 0],
+        Event::Returned { net: 2, samples: 300, found: 260 },
+        &[6, 2, 0xac, 2, 0x84, 2],
+        &[12, 1, 6, 2, 172, 2, 132, 2, 7, 42, 90, 34, 0],
     ),
 ];
 

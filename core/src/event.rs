@@ -84,6 +84,8 @@ pub enum Event<F> {
         net: usize,
         /// Samples since the start.
         samples: u64,
+        /// Samples after which it was found that the stream has changed.
+        found: u64,
     },
 }
 
@@ -109,7 +111,7 @@ impl<F> Event<F> {
                 standings: f(standings),
                 weights: f(weights),
             },
-            Self::Returned { net, samples } => Event::Returned { net, samples },
+            Self::Returned { net, samples, found } => Event::Returned { net, samples, found },
         }
     }
 }

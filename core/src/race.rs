@@ -59,6 +59,9 @@ impl Default for Settings {
 /// every other racer, so that each may run on a thread of its own.
 #[derive(Debug)]
 pub struct Racer<'r> {
+    place: usize,
+    /// Samples of the race before these.
+    first: u64,
     net: Net<'r>,
     book: &'r mut Book,
     /// `[sample][input]`, whole batches.
@@ -86,9 +89,34 @@ impl Racer<'_> {
         self.net.entry.training_scratch(self.batch)
     }
 
+    /// Its net's place among the entries.
+    pub fn place(&self) -> usize {
+        self.place
+    }
+
+    /// Samples of the race before the stretch.
+    pub fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// What the net answered, `[batch][sample][output]`, and its losses on trained and on
+    /// held-back samples, `[batch]`.
+    pub fn record(&self) -> (&[f32], &[[f32; 2]]) {
+        (self.outputs, self.losses)
+    }
+
+    /// Instead of [`Self::run`]: takes over what a net of the same bits answered to the same
+    /// stretch, laid out as in [`Self::record`]. The net itself learns nothing.
+    pub fn replay(&mut self, outputs: &[f32], losses: &[[f32; 2]]) {
+        place(self.outputs, 0, outputs);
+        for (slot, losses) in self.losses.iter_mut().zip(losses) {
+            *slot = *losses;
+        }
+    }
+
     /// Learns from the stretch, batch by batch, and stops where the loss is no longer finite.
     #[inline(always)]
-    pub fn run(mut self, scratch: &mut [f32]) {
+    pub fn run(&mut self, scratch: &mut [f32]) {
         let shape = self.net.entry.shape;
         let inputs = self.inputs.chunks_exact(self.batch.saturating_mul(shape.inputs).max(1));
         let values = self.batch.saturating_mul(shape.outputs).max(1);
@@ -118,7 +146,7 @@ pub struct Alone;
 
 impl Crew for Alone {
     fn run<'r>(&mut self, racers: impl Iterator<Item = Racer<'r>>, scratch: &mut [f32]) {
-        racers.for_each(|racer| racer.run(scratch));
+        racers.for_each(|mut racer| racer.run(scratch));
     }
 }
 
@@ -369,14 +397,18 @@ impl<'a> Race<'a> {
         let stride = Plan::record_of_one(self.outputs(), &self.settings);
         let outputs_end = values.saturating_mul(stretch);
         let skipped = from.saturating_mul(batch);
+        // Where this is not the start of a stretch, its earlier batches have been counted.
+        let first = self.samples.saturating_add(if from > 0 { batch as u64 } else { 0 });
         let inputs = inputs.get(skipped.saturating_mul(self.inputs())..).unwrap_or_default();
         let targets = targets.get(skipped.saturating_mul(self.outputs())..).unwrap_or_default();
+
+        let batches = from.saturating_add(targets.len() / values.max(1));
 
         let (mut parameters, mut optimizers) = (&mut *self.parameters, &mut *self.optimizers);
         let records = self.record.chunks_exact_mut(stride.max(1));
         let alone = racing(self.books).count() == 1;
         let racers = self.entries.iter().zip(self.books.iter_mut()).zip(records);
-        let racers = racers.filter_map(|((entry, book), record)| {
+        let racers = racers.enumerate().filter_map(|(place, ((entry, book), record))| {
             let size = entry.shape.parameters();
             let (own, rest) = core::mem::take(&mut parameters).split_at_mut_checked(size)?;
             parameters = rest;
@@ -384,10 +416,13 @@ impl<'a> Race<'a> {
                 core::mem::take(&mut optimizers).split_at_mut_checked(entry.memory())?;
             optimizers = rest;
             let (outputs, losses) = record.split_at_mut_checked(outputs_end)?;
-            let outputs = outputs.get_mut(from.saturating_mul(values)..)?;
-            let losses = losses.as_chunks_mut().0.get_mut(from..)?;
+            let end = batches.saturating_mul(values);
+            let outputs = outputs.get_mut(from.saturating_mul(values)..end)?;
+            let losses = losses.as_chunks_mut().0.get_mut(from..batches)?;
             let net = Net { entry, parameters: own, memory, steps: book.steps };
             book.races().then_some(Racer {
+                place,
+                first,
                 net,
                 book,
                 inputs,
@@ -468,16 +503,14 @@ impl<'a> Race<'a> {
     fn look(&mut self, sink: &mut Sink<'_>) {
         let Self { mixer, samples, entries, books, .. } = self;
         let samples = *samples;
-        let has_changed = self.referee.look(samples, entries, books, &mut |net, reason| {
+        let found = self.referee.look(samples, entries, books, &mut |net, reason| {
             sink(Event::Left { net, samples, reason, weights: mixer.row(net) });
         });
-        if !has_changed {
-            return self.mixer.rebalance(self.books);
-        }
+        let Some(found) = found else { return self.mixer.rebalance(self.books) };
         let books = self.books.iter_mut().enumerate();
         for (net, book) in books.filter(|(_, book)| book.left && !book.diverged) {
             book.left = false;
-            sink(Event::Returned { net, samples });
+            sink(Event::Returned { net, samples, found });
         }
         self.mixer.restart(self.books);
     }

@@ -206,7 +206,8 @@ impl<'a> Referee<'a> {
     }
 
     /// Decides when [`Self::due`] who leaves now, and marks their books. Calls `left` for each.
-    /// Returns whether the stream has changed, so that all are to return.
+    /// Where the stream has changed, so that all are to return, it returns the samples after
+    /// which that was found.
     #[cfg(feature = "full")]
     pub fn look(
         &mut self,
@@ -214,13 +215,13 @@ impl<'a> Referee<'a> {
         entries: &[Entry],
         books: &mut [Book],
         left: &mut dyn FnMut(usize, Reason),
-    ) -> bool {
+    ) -> Option<u64> {
         match self.refereeing {
             Refereeing::Anytime { survivors, margin, .. } => {
                 let limits = anytime::Limits { survivors, margin };
                 self.anytime.look(self.memory, samples, limits, entries, books, left)
             }
-            _ => false,
+            _ => None,
         }
     }
 }

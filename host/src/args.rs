@@ -6,6 +6,7 @@ use crate::crew::Isa;
 use crate::data::{self, Missing, Ordinal};
 use crate::device::args::{DeviceArguments, PlanArguments, WatchArguments};
 use crate::nets::NetList;
+use crate::study::StudyArguments;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Finds the neural architecture for a task while its data streams in: many small nets race, a
@@ -32,6 +33,8 @@ pub enum Command {
     Race(RaceArguments),
     /// Train each net alone on the same stream and rank them by test loss
     Isolate(IsolateArguments),
+    /// Compare rules: tasks x seeds x rules, against the best net trained alone
+    Study(StudyArguments),
     /// Say what a race takes of a board, and whether it fits; exit code 1 when it does not
     Plan(PlanArguments),
     /// Race on a board that QEMU emulates

@@ -55,6 +55,11 @@ impl Isa {
         }
     }
 
+    /// Has a racer learn from its stretch.
+    pub fn train(self, racer: &mut Racer<'_>, scratch: &mut [f32]) {
+        self.run(Stretch(racer, scratch));
+    }
+
     /// Runs `work`, compiled for this instruction set.
     pub fn run<W: NullaryFnOnce>(self, work: W) -> W::Output {
         match self {
@@ -80,7 +85,7 @@ impl FromStr for Isa {
 }
 
 /// A racer's stretch as work for [`Isa::run`].
-struct Stretch<'r, 's>(Racer<'r>, &'s mut [f32]);
+struct Stretch<'r, 's>(&'s mut Racer<'r>, &'s mut [f32]);
 
 impl NullaryFnOnce for Stretch<'_, '_> {
     type Output = ();
@@ -117,8 +122,8 @@ impl Crew for Threads {
         let isa = self.isa;
         let work = |scratch: &mut Vec<f32>| {
             scratch.resize(most, 0.0);
-            while let Some(racer) = next() {
-                isa.run(Stretch(racer, scratch));
+            while let Some(mut racer) = next() {
+                isa.train(&mut racer, scratch);
             }
         };
         let Some((own, others)) = self.scratches.split_first_mut() else { return };

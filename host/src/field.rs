@@ -20,6 +20,9 @@ use crate::source::Source;
 /// that the record stays in the cache.
 const STRETCH: usize = 100;
 
+/// Samples of a batch that are held back, where nothing else is said.
+pub const HELD_BACK: usize = 2;
+
 /// A race that could be run.
 #[derive(Clone, Debug)]
 pub struct Field {

@@ -15,4 +15,5 @@ pub mod record;
 pub mod run;
 pub mod score;
 pub mod source;
+pub mod study;
 pub mod view;

@@ -58,10 +58,41 @@ impl Examiner {
         Ok(Self { held_out: source.held_out()?, counted: source.counted(), isa })
     }
 
+    /// An examiner with these samples.
+    pub fn of(held_out: Samples, isa: Isa) -> Self {
+        Self { held_out, counted: None, isa }
+    }
+
     /// Tests a net.
     pub fn score(&self, entry: &Entry, parameters: &[f32]) -> Score {
+        self.judge(entry, &|inputs| self.answers(entry, parameters, inputs))
+    }
+
+    /// Tests the mixture of nets with these parameters, `[net]`, under these weights,
+    /// `[net][output]` or `[net]`. Its loss is that of the first net.
+    pub fn mixture(&self, entries: &[Entry], parameters: &[Vec<f32>], weights: &[f32]) -> Score {
+        let columns = (weights.len() / entries.len().max(1)).max(1);
+        let mix = |inputs: &[f32]| {
+            let mut mixed = Vec::new();
+            for ((entry, own), row) in entries.iter().zip(parameters).zip(weights.chunks(columns)) {
+                if row.iter().all(|weight| *weight == 0.0) {
+                    continue;
+                }
+                let answers = self.answers(entry, own, inputs);
+                mixed.resize(answers.len(), 0.0);
+                let weights = row.iter().cycle();
+                let samples = mixed.iter_mut().zip(&answers).zip(weights);
+                samples.for_each(|((mixed, answer), weight)| *mixed += weight * answer);
+            }
+            mixed
+        };
+        self.judge(&entries[0], &mix)
+    }
+
+    /// Tests whoever answers inputs, with the loss of `entry`.
+    fn judge(&self, entry: &Entry, answer: &dyn Fn(&[f32]) -> Vec<f32>) -> Score {
         let outputs = entry.shape.outputs;
-        let answers = self.answers(entry, parameters, &self.held_out.inputs);
+        let answers = answer(&self.held_out.inputs);
         let pairs =
             || answers.chunks_exact(outputs).zip(self.held_out.targets.chunks_exact(outputs));
         let samples = pairs().len().max(1) as f64;
@@ -75,9 +106,10 @@ impl Examiner {
         } else {
             None
         };
-        let bits = self.counted.as_ref().map(|counted| {
-            count_bits(&self.answers(entry, parameters, &counted.inputs), &counted.targets)
-        });
+        let bits = self
+            .counted
+            .as_ref()
+            .map(|counted| count_bits(&answer(&counted.inputs), &counted.targets));
         Score { loss: sum / samples, accuracy, bits }
     }
 

@@ -216,6 +216,21 @@ impl Stream<'_> {
 }
 
 impl Samples {
+    /// At most `most` of these samples, evenly spread.
+    pub fn thinned(self, source: &Source, most: usize) -> Self {
+        let step = (self.targets.len() / source.outputs().max(1)).div_ceil(most).max(1);
+        if step == 1 {
+            return self;
+        }
+        let thin = |numbers: &[f32], width: usize| {
+            numbers.chunks_exact(width).step_by(step).flatten().copied().collect()
+        };
+        Self {
+            inputs: thin(&self.inputs, source.inputs()),
+            targets: thin(&self.targets, source.outputs()),
+        }
+    }
+
     fn resize(&mut self, source: &Source, count: usize) {
         self.inputs.resize(count * source.inputs(), 0.0);
         self.targets.resize(count * source.outputs(), 0.0);

@@ -62,7 +62,8 @@ pub(super) struct Anytime {
     targets: u32,
     variance: f32,
     detector: Detector,
-    alarm: bool,
+    /// Samples since the detector sounded.
+    alarm: Option<u32>,
 }
 
 impl Anytime {
@@ -83,7 +84,7 @@ impl Anytime {
             targets: 0,
             variance: 0.0,
             detector: Detector::NEW,
-            alarm: false,
+            alarm: None,
         }
     }
 
@@ -136,7 +137,10 @@ impl Anytime {
     ) {
         let rows = self.nets.saturating_mul(ROW);
         let means = memory.get_mut(rows..).unwrap_or_default();
-        for sample in targets.chunks_exact(means.len().max(1)) {
+        let samples = targets.chunks_exact(means.len().max(1));
+        let count = u32::try_from(samples.len()).unwrap_or(u32::MAX);
+        self.alarm = self.alarm.map(|since| since.saturating_add(count));
+        for sample in samples {
             self.targets = self.targets.saturating_add(1);
             let share = 1.0 / self.targets as f32;
             let mut spread = 0.0;
@@ -153,7 +157,9 @@ impl Anytime {
             self.leader = self.leader(memory, books).unwrap_or(self.leader);
         } else if self.loss.is_finite() && self.detector.add(self.loss) {
             let base = self.base(memory, entries);
-            self.alarm |= self.detector.excess() > 0.02 * base;
+            if self.alarm.is_none() && self.detector.excess() > 0.02 * base {
+                self.alarm = Some(0);
+            }
         }
         self.loss = f32::NAN;
     }
@@ -179,17 +185,17 @@ impl Anytime {
         entries: &[Entry],
         books: &mut [Book],
         left: &mut dyn FnMut(usize, Reason),
-    ) -> bool {
+    ) -> Option<u64> {
         self.look = samples.saturating_add(LOOK);
-        if self.alarm {
+        if let Some(since) = self.alarm {
             // The targets may be others too, so their means start anew as well.
             memory.fill(0.0);
             let leader = self.leader;
             *self = Self { leader, ..Self::new(self.nets, self.window, samples) };
-            return true;
+            return Some(samples.saturating_sub(u64::from(since)));
         }
         if samples < self.next {
-            return false;
+            return None;
         }
         let time = samples.saturating_sub(self.start);
         self.next = samples.saturating_add(time.saturating_mul(GROWTH) >> 16);
@@ -203,7 +209,7 @@ impl Anytime {
         }
         self.windows = self.windows.saturating_add(1);
         (self.before, self.batches) = (self.batches, 0);
-        false
+        None
     }
 
     /// Decides who leaves, `time` samples after the start.
@@ -351,8 +357,8 @@ mod tests {
         /// Samples at each look that closed a window.
         windows: Vec<u64>,
         left: Vec<(usize, u64, Reason)>,
-        /// When the alarm took effect.
-        changed: Vec<u64>,
+        /// When the alarm took effect, and when it sounded.
+        changed: Vec<(u64, u64)>,
     }
 
     impl Course {
@@ -387,9 +393,10 @@ mod tests {
                 let Self { rule, memory, entries, books, samples, left, .. } = self;
                 let windows = rule.windows;
                 let mut note = |net, reason| left.push((net, *samples, reason));
-                if rule.look(memory, *samples, LIMITS, entries, books, &mut note) {
+                if let Some(found) = rule.look(memory, *samples, LIMITS, entries, books, &mut note)
+                {
                     books.iter_mut().for_each(|book| book.left = false);
-                    self.changed.push(*samples);
+                    self.changed.push((*samples, found));
                 } else if rule.windows > windows {
                     self.windows.push(*samples);
                 }
@@ -462,14 +469,11 @@ mod tests {
             course.run(before, |net, _| 0.05 + 0.1 * net as f32);
             assert!(course.changed.is_empty(), "too soon");
             let at = course.samples;
-            while !course.rule.alarm && course.changed.is_empty() {
-                course.run(1, |net, _| 0.25 + 0.1 * net as f32);
-            }
-            let taken = course.samples - at;
-            assert!(taken <= 100, "{taken} samples after {before} batches");
-            course.run(100, |net, _| 0.25 + 0.1 * net as f32);
+            course.run(110, |net, _| 0.25 + 0.1 * net as f32);
             // It takes effect at the next look, and all race again.
-            assert!(matches!(course.changed[..], [when] if when - at <= 100 + LOOK));
+            let [(when, found)] = course.changed[..] else { panic!("{:?}", course.changed) };
+            assert!(found - at <= 100, "{} samples after {before} batches", found - at);
+            assert!(when - found <= LOOK);
             assert_eq!(course.racing(), [0, 1, 2]);
         }
     }

@@ -134,7 +134,7 @@ impl Heard {
             Event::Left { net, samples, weights, .. } => {
                 (net < nets && is_width(weights.len()), samples)
             }
-            Event::Returned { net, samples } => (net < nets, samples),
+            Event::Returned { net, samples, .. } => (net < nets, samples),
             Event::Trained { net, from, parameters } => {
                 let own = self.record.parameters.get(net).zip(self.sizes.get(net));
                 let fits = own.is_some_and(|(own, size)| {

@@ -84,10 +84,11 @@ impl<W: Write> View for Json<W> {
                 "reason": reason,
                 "weights": weights,
             }),
-            Event::Returned { net, samples } => json!({
+            Event::Returned { net, samples, found } => json!({
                 "event": "returned",
                 "net": entry(*net),
                 "samples": samples,
+                "found": found,
             }),
             // Told with the ranking, once the nets are tested.
             _ => return Ok(()),

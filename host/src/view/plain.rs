@@ -106,9 +106,12 @@ impl<W: Write> View for Plain<W> {
                 let label = label(entry, has_several_seeds(&field.entries));
                 writeln!(self.out, "{label} leaves after {samples} samples: {}", why(*reason))?;
             }
-            Event::Returned { net, samples } => {
+            Event::Returned { net, samples, .. } => {
                 let label = label(&field.entries[*net], has_several_seeds(&field.entries));
-                writeln!(self.out, "{label} returns after {samples} samples")?;
+                writeln!(
+                    self.out,
+                    "{label} returns after {samples} samples: the stream has changed"
+                )?;
             }
             Event::Finished { samples, weights, .. } => {
                 writeln!(self.out, "\nIn the end, after {samples} samples")?;
