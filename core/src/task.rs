@@ -28,7 +28,8 @@ pub enum Task {
     /// A number x in -1..1; to find is `sin(3 x)`, given with normal noise of deviation 0.1.
     Sine,
     /// Eight numbers in -1..1, of which two matter: to find is `sin(2 x0) + x1 / 2`, given with
-    /// normal noise of deviation 0.5. The fewer the samples, the smaller the net that does best.
+    /// normal noise of deviation 0.5, also where fresh. The fewer the samples, the smaller the
+    /// net that does best.
     Noisy {
         /// Distinct samples, which then repeat in order; 0 for fresh ones for ever.
         pool: u32,
@@ -116,12 +117,6 @@ impl Task {
             put(targets, core::iter::once(math::sin(3.0 * x)));
             return;
         }
-        if let Self::Noisy { .. } = self {
-            let x = numbers(&mut stream);
-            put(inputs, x);
-            put(targets, core::iter::once(signal(x)));
-            return;
-        }
         self.draw(stream, u64::MAX, inputs, targets);
     }
 
@@ -148,9 +143,11 @@ impl Task {
                 put(targets, core::iter::once(math::sin(3.0 * x) + 0.1 * stream.normal()));
             }
             Self::Noisy { .. } => {
-                let x = numbers(&mut stream);
+                let x: [f32; 8] = core::array::from_fn(|_| stream.symmetric(1.0));
+                let [first, second, ..] = x;
+                let signal = math::sin(2.0 * first) + 0.5 * second;
                 put(inputs, x);
-                put(targets, core::iter::once(signal(x) + 0.5 * stream.normal()));
+                put(targets, core::iter::once(signal + 0.5 * stream.normal()));
             }
         }
     }
@@ -168,16 +165,6 @@ impl Task {
         put(inputs, (0..32).map(|bit| (x >> bit & 1) as f32));
         put(targets, (0..32).map(|bit| (fx >> bit & 1) as f32));
     }
-}
-
-/// The inputs of [`Task::Noisy`].
-fn numbers(stream: &mut Stream) -> [f32; 8] {
-    core::array::from_fn(|_| stream.symmetric(1.0))
-}
-
-/// What is to be found in them.
-fn signal([first, second, ..]: [f32; 8]) -> f32 {
-    math::sin(2.0 * first) + 0.5 * second
 }
 
 /// `int(1000 ln x)`, and 0 for x = 0.

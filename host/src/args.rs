@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use crate::budget::Budget;
 use crate::crew::Isa;
 use crate::data::{self, Missing, Ordinal};
 use crate::device::args::{DeviceArguments, PlanArguments, WatchArguments};
 use crate::nets::NetList;
+use crate::record::Preference;
 use crate::study::StudyArguments;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -98,18 +100,27 @@ pub struct RaceArguments {
     /// What enters.
     #[command(flatten)]
     pub field: FieldArguments,
-    /// How the mixing weights move [default: gradient]
+    /// How the mixing weights move [default: pooled, with --paper the paper's]
     #[arg(long, value_enum)]
     pub mixer: Option<MixerName>,
-    /// Who leaves, and when [default: paper]
+    /// Who leaves, and when [default: anytime, with --paper the paper's]
     #[arg(long, value_enum)]
     pub referee: Option<RefereeName>,
-    /// Samples between two checks of the referee [default: a sixteenth of the samples]
+    /// Samples between two looks at the race, at which the referees paper, faded and halving
+    /// decide [default: a sixteenth of the samples]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub check: Option<u32>,
-    /// Samples of each batch that are scored and not learned from
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub held_back: u32,
+    /// Samples of each batch that are scored and not learned from; mixer and referee judge by
+    /// them [default: a fifth of the batch, 0 with --paper]
+    #[arg(long, value_name = "N")]
+    pub held_back: Option<u32>,
+    /// What the winner may take of the device that is to run it.
+    #[command(flatten)]
+    pub budget: Budget,
+    /// Which of nearly equal nets wins: small, or small=MARGIN, is the smallest whose loss is at
+    /// most MARGIN (0.05 is 5 %) above the best [default margin: one standard error]
+    #[arg(long, value_name = "small[=MARGIN]", value_parser = parse_preference)]
+    pub prefer: Option<Preference>,
     /// Seed of the samples and of all first weights
     #[arg(long, default_value_t = 0, conflicts_with = "seeds")]
     pub seed: u64,
@@ -325,6 +336,21 @@ fn parse_bits(text: &str) -> Result<u32, String> {
 fn parse_positive(text: &str) -> Result<f32, String> {
     let number: f32 = text.parse().map_err(|_| "not a number".to_owned())?;
     if number > 0.0 && number.is_finite() { Ok(number) } else { Err("must be above 0".to_owned()) }
+}
+
+fn parse_preference(text: &str) -> Result<Preference, String> {
+    let margin = match text.strip_prefix("small") {
+        Some("") => None,
+        Some(rest) => rest.strip_prefix('=').and_then(|number| number.parse().ok()),
+        None => Some(f64::NAN),
+    };
+    match margin {
+        None if text != "small" => Err("MARGIN is a number such as 0.05".to_owned()),
+        Some(margin) if !(0.0..f64::INFINITY).contains(&margin) => {
+            Err("small, or small=MARGIN with a MARGIN such as 0.05".to_owned())
+        }
+        margin => Ok(Preference { margin }),
+    }
 }
 
 fn parse_share(text: &str) -> Result<f32, String> {

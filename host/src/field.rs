@@ -14,14 +14,17 @@ use crate::args::{
 use crate::crew::{Isa, Threads};
 use crate::data::{self, Table};
 use crate::nets::{Listed, NetList};
+use crate::record::Preference;
 use crate::source::Source;
 
 /// Batches that a net runs alone on a host: enough to pay for the threads' meeting, few enough
 /// that the record stays in the cache.
 const STRETCH: usize = 100;
 
-/// Samples of a batch that are held back, where nothing else is said.
-pub const HELD_BACK: usize = 2;
+/// Samples of a batch that are held back, where nothing else is said: a fifth.
+pub const fn held_back(batch: usize) -> usize {
+    batch / 5
+}
 
 /// A race that could be run.
 #[derive(Clone, Debug)]
@@ -36,6 +39,10 @@ pub struct Field {
     pub samples: u64,
     /// Seed of the samples and of first weights that have none of their own.
     pub seed: u64,
+    /// Nets that were listed and are not within the budget.
+    pub refused: usize,
+    /// Which of nearly equal nets wins.
+    pub preference: Option<Preference>,
 }
 
 impl Field {
@@ -49,7 +56,12 @@ impl Field {
         if let Some(check) = arguments.check {
             settings.check = check;
         }
-        settings.held_back = arguments.held_back as usize;
+        if let Some(held_back) = arguments.held_back {
+            settings.held_back = held_back as usize;
+        }
+        field.refused = arguments.budget.admit(&mut field.entries)?;
+        field.preference = arguments.prefer;
+        let settings = &mut field.settings;
         if let Some(mixer) = arguments.mixer {
             settings.mixing = match mixer {
                 MixerName::Gradient => Mixing::GRADIENT,
@@ -103,11 +115,15 @@ impl Field {
             paper::SETTINGS
         } else {
             let check = u32::try_from(samples / 16).unwrap_or(u32::MAX).max(1);
-            Settings { check, ..Settings::NEW }
+            let (mixing, refereeing) = (Mixing::POOLED, Refereeing::ANYTIME);
+            Settings { check, mixing, refereeing, ..Settings::NEW }
         };
         settings.stretch = STRETCH;
         if let Some(batch) = arguments.batch {
             settings.batch = batch as usize;
+        }
+        if !arguments.paper {
+            settings.held_back = held_back(settings.batch);
         }
         let entries = listed(arguments)
             .iter()
@@ -116,7 +132,8 @@ impl Field {
                 entry(arguments, &source, shape, net.seed.unwrap_or(seed))
             })
             .collect();
-        Ok(Self { source, entries, settings, samples, seed })
+        let (refused, preference) = (0, None);
+        Ok(Self { source, entries, settings, samples, seed, refused, preference })
     }
 }
 

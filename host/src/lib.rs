@@ -5,6 +5,7 @@
 //! and shows what happens ([`view`]). [`device`] does the same for races on microcontrollers.
 
 pub mod args;
+pub mod budget;
 pub mod crew;
 pub mod data;
 pub mod device;

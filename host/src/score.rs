@@ -14,6 +14,8 @@ use crate::source::{Samples, Source};
 pub struct Score {
     /// Mean loss, in the net's own loss function.
     pub loss: f64,
+    /// Standard error of the mean.
+    pub error: f64,
     /// Share of the bits, or of the classes, that are right; `None` for regression.
     pub accuracy: Option<f64>,
     /// For tasks on bits: bits right of all those of a few fresh samples, as the paper counts.
@@ -96,7 +98,10 @@ impl Examiner {
         let pairs =
             || answers.chunks_exact(outputs).zip(self.held_out.targets.chunks_exact(outputs));
         let samples = pairs().len().max(1) as f64;
-        let sum: f64 = pairs().map(|(a, y)| f64::from(entry.loss.of(entry.output, a, y))).sum();
+        let losses = || pairs().map(|(a, y)| f64::from(entry.loss.of(entry.output, a, y)));
+        let loss = losses().sum::<f64>() / samples;
+        let squares: f64 = losses().map(|own| (own - loss).powi(2)).sum();
+        let error = (squares / (samples - 1.0).max(1.0) / samples).sqrt();
         let accuracy = if self.counted.is_some() {
             let bits = count_bits(&answers, &self.held_out.targets);
             Some(f64::from(bits.right) / f64::from(bits.of.max(1)))
@@ -110,7 +115,7 @@ impl Examiner {
             .counted
             .as_ref()
             .map(|counted| count_bits(&answer(&counted.inputs), &counted.targets));
-        Score { loss: sum / samples, accuracy, bits }
+        Score { loss, error, accuracy, bits }
     }
 
     fn answers(&self, entry: &Entry, parameters: &[f32], inputs: &[f32]) -> Vec<f32> {

@@ -72,8 +72,6 @@ pub enum Rule {
     Anytime,
     /// The same referee with a weight for each net and output
     AnytimePerOutput,
-    /// The any-time referee with twice the survivors and half the margin
-    Careful,
 }
 
 /// Arguments of `derby study`.

@@ -145,5 +145,5 @@ fn of(entries: Vec<Entry>, settings: Settings) -> Field {
         .first()
         .map_or((0, 0, 0), |entry| (entry.shape.inputs, entry.shape.outputs, entry.seed));
     let source = Source::Unseen { inputs, outputs };
-    Field { source, entries, settings, samples: 0, seed }
+    Field { source, entries, settings, samples: 0, seed, refused: 0, preference: None }
 }

@@ -7,7 +7,9 @@ use derby_core::{Entry, Event};
 use serde_json::{Value, json};
 
 use super::View;
+use crate::budget::Inference;
 use crate::field::Field;
+use crate::record::pareto;
 use crate::run::Outcome;
 use crate::score::Score;
 
@@ -58,6 +60,7 @@ impl<W: Write> View for Json<W> {
                 "held_back": held_back,
                 "seed": field.seed,
                 "samples": field.samples,
+                "refused": field.refused,
             }),
             Event::Entered { net, .. } => json!({
                 "event": "entered",
@@ -100,10 +103,16 @@ impl<W: Write> View for Json<W> {
         let ranking: Vec<_> = outcome
             .ranking
             .iter()
-            .map(|ranked| {
+            .zip(pareto(&outcome.ranking))
+            .map(|(ranked, pareto)| {
+                let Inference { ram, flash, macs } = Inference::of(ranked.entry.shape);
                 json!({
                     "net": name(&ranked.entry),
                     "parameters": ranked.entry.shape.parameters(),
+                    "ram": ram,
+                    "flash": flash,
+                    "macs": macs,
+                    "pareto": pareto,
                     "left": ranked.left,
                     "held_out": score(&ranked.score),
                 })
@@ -118,6 +127,12 @@ impl<W: Write> View for Json<W> {
             "samples": outcome.finish.samples,
             "seconds": outcome.seconds,
             "held_out": winner.map(|ranked| score(&ranked.score)),
+            "macs": winner.map(|ranked| ranked.entry.shape.macs()),
+            "mixture": outcome.mixture.map(|mixture| json!({
+                "nets": mixture.nets,
+                "macs": mixture.macs,
+                "held_out": score(&mixture.score),
+            })),
         }))
     }
 }

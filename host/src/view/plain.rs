@@ -8,7 +8,7 @@ use derby_core::{Entry, Event, Reason};
 
 use super::View;
 use crate::field::Field;
-use crate::record::Ranked;
+use crate::record::{Mixture, Ranked, pareto};
 use crate::run::Outcome;
 use crate::score::Bits;
 
@@ -96,6 +96,9 @@ impl<W: Write> View for Plain<W> {
                     write!(self.out, ", {} samples, seed {}", field.samples, field.seed)?;
                 }
                 writeln!(self.out)?;
+                if field.refused > 0 {
+                    writeln!(self.out, "{} nets are not within the budget", field.refused)?;
+                }
             }
             Event::Stretch { samples, loss, weights, .. } => {
                 writeln!(self.out, "\nAfter {samples} samples; loss of the mixture {loss:.4}")?;
@@ -127,27 +130,40 @@ impl<W: Write> View for Plain<W> {
         let several_seeds = has_several_seeds(&field.entries);
         let has_bits = outcome.ranking.iter().any(|ranked| ranked.score.bits.is_some());
         let accuracy = if has_bits { "bits, all" } else { "accuracy" };
-        writeln!(self.out, "\nRanking; loss and accuracy on samples held out")?;
+        writeln!(
+            self.out,
+            "\nRanking; loss and accuracy on samples held out, work of an inference; * no other is \
+             better for its work"
+        )?;
         let counted = if has_bits { "  bits, 8 fresh" } else { "" };
         writeln!(
             self.out,
-            "place  net          parameters      loss {accuracy:>10}{counted}  left after"
+            "place  net          parameters      MACs      loss {accuracy:>10}{counted}  left after"
         )?;
-        for (place, ranked) in outcome.ranking.iter().enumerate() {
+        for ((place, ranked), pareto) in
+            outcome.ranking.iter().enumerate().zip(pareto(&outcome.ranking))
+        {
             let Ranked { entry, left, score, .. } = ranked;
             let accuracy =
                 score.accuracy.map_or("-".to_owned(), |share| format!("{:.1} %", 100.0 * share));
             writeln!(
                 self.out,
-                "{:>5}  {:<12} {:>10} {:>9} {:>10}{}  {}",
+                "{:>5}  {:<12} {:>10} {:>9} {:>8}{} {:>10}{}  {}",
                 place + 1,
                 label(entry, several_seeds),
                 entry.shape.parameters(),
+                entry.shape.macs(),
                 if score.loss.is_nan() { "-".to_owned() } else { format!("{:.4}", score.loss) },
+                if pareto { '*' } else { ' ' },
                 accuracy,
                 score.bits.map_or(String::new(), |counted| format!("{:>15}", bits(counted))),
                 left.map_or("-".to_owned(), |samples| samples.to_string()),
             )?;
+        }
+        if let Some(mixture) = &outcome.mixture {
+            let Mixture { nets, macs, score } = mixture;
+            let loss = score.loss;
+            writeln!(self.out, "\nThe mixture of {nets}: loss {loss:.4} for {macs} MACs")?;
         }
         if let Some(winner) = outcome.ranking.first() {
             let label = label(&winner.entry, several_seeds);
