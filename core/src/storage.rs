@@ -122,3 +122,19 @@ impl<const NETS: usize, const FLOATS: usize> Default for Storage<NETS, FLOATS> {
         Self::new()
     }
 }
+
+#[cfg(all(test, feature = "full"))]
+mod tests {
+    use super::*;
+    use crate::Shape;
+
+    /// Eighteen nets of sixteen outputs, ranked, mixed and sent home in a kilobyte.
+    #[test]
+    fn mixer_and_referee_are_small() {
+        let entries = [Entry::new(Shape::new(16, 56, 2, 16), 0); 18];
+        let (mixing, refereeing) = (Mixing::POOLED, Refereeing::ANYTIME);
+        let settings = Settings { held_back: 2, mixing, refereeing, ..Settings::NEW };
+        let plan = Plan::of(&entries, &settings);
+        assert_eq!((plan.mixer * 4, plan.referee * 4), (488, 424));
+    }
+}

@@ -25,7 +25,7 @@ use clap::{Args, ValueEnum};
 use crate::crew::Isa;
 use crate::run;
 use cell::Cell;
-use rows::{Book, Row};
+use rows::{Results, Row};
 
 /// The tasks of the study.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -117,28 +117,28 @@ const TABLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data");
 /// # Errors
 /// What cannot be read, written or set up, and a file of another study.
 pub fn command(arguments: &StudyArguments) -> Result<()> {
-    let mut book = Book::open(&arguments.out)?;
+    let mut results = Results::open(&arguments.out)?;
     if !arguments.merge.is_empty() {
         for file in &arguments.merge {
-            book.merge(file)?;
+            results.merge(file)?;
         }
     } else if !arguments.table {
-        fill(&mut book, arguments)?;
+        fill(&mut results, arguments)?;
     }
-    book.finish()?;
+    results.finish()?;
     let out = &mut io::stdout().lock();
-    table::write(out, book.rows())?;
+    table::write(out, results.rows())?;
     Ok(out.flush()?)
 }
 
-/// Runs the cells that `book` lacks, each on a thread of its own.
-fn fill(book: &mut Book, arguments: &StudyArguments) -> Result<()> {
-    let done: BTreeSet<_> = book.rows().map(Row::cell).collect();
+/// Runs the cells that `results` lack, each on a thread of its own.
+fn fill(results: &mut Results, arguments: &StudyArguments) -> Result<()> {
+    let done: BTreeSet<_> = results.rows().map(Row::cell).collect();
     let cells: Vec<Cell> = cells(arguments)
         .into_iter()
         .filter(|cell| !done.contains(&(cell.task, cell.start, cell.seed)))
         .collect();
-    for row in book.rows() {
+    for row in results.rows() {
         let wanted = cell::samples(row.task, arguments.samples);
         if row.samples != wanted {
             bail!(
@@ -152,8 +152,8 @@ fn fill(book: &mut Book, arguments: &StudyArguments) -> Result<()> {
     let threads = arguments.threads.map_or_else(cores, usize::from).min(cells.len());
     let isa = Isa::widest();
     let progress = run::progress(cells.len() as u64);
-    let (next, book, failed) = (AtomicUsize::new(0), Mutex::new(book), Mutex::new(None));
-    let locked = |error: anyhow::Error| {
+    let (next, results, failed) = (AtomicUsize::new(0), Mutex::new(results), Mutex::new(None));
+    let fail = |error: anyhow::Error| {
         let mut failed = failed.lock().unwrap_or_else(|poison| poison.into_inner());
         failed.get_or_insert(error);
         // Nobody takes another.
@@ -164,9 +164,9 @@ fn fill(book: &mut Book, arguments: &StudyArguments) -> Result<()> {
             scope.spawn(|| {
                 while let Some(cell) = cells.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let rows = cell.run(&arguments.data, isa);
-                    let mut book = book.lock().unwrap_or_else(|poison| poison.into_inner());
-                    if let Err(error) = rows.and_then(|rows| book.add(rows)) {
-                        locked(error);
+                    let mut results = results.lock().unwrap_or_else(|poison| poison.into_inner());
+                    if let Err(error) = rows.and_then(|rows| results.add(rows)) {
+                        fail(error);
                     }
                     progress.inc(1);
                 }

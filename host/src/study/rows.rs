@@ -87,18 +87,18 @@ type Key = (StudyTask, Start, u64, Rule);
 
 /// The file of a study. Rows are added at its end as they come, and put in order in the end.
 #[derive(Debug)]
-pub(super) struct Book {
+pub(super) struct Results {
     path: PathBuf,
     rows: BTreeMap<Key, Row>,
 }
 
-impl Book {
+impl Results {
     /// The rows of the file, if it is there. Cells that are not complete are left out.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let rows = if path.exists() { read(path)? } else { BTreeMap::new() };
-        let book = Self { path: path.to_owned(), rows };
-        book.write()?;
-        Ok(book)
+        let results = Self { path: path.to_owned(), rows };
+        results.write()?;
+        Ok(results)
     }
 
     pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
@@ -137,19 +137,16 @@ impl Book {
     /// Writes all rows, and either all or none.
     fn write(&self) -> Result<()> {
         let context = || self.path.display().to_string();
-        let folder = self.path.parent().filter(|folder| *folder != Path::new(""));
-        let file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
-            .with_context(context)?;
-        let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(&file);
+        let new = self.path.with_extension("csv.new");
+        let file = File::create(&new).with_context(context)?;
+        let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(file);
         writer.write_record(HEADER).with_context(context)?;
         for row in self.rows() {
             writer.serialize(row).with_context(context)?;
         }
         writer.flush().with_context(context)?;
         drop(writer);
-        file.persist(&self.path).with_context(context)?;
-        let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        fs::set_permissions(&self.path, readable).with_context(context)
+        fs::rename(&new, &self.path).with_context(context)
     }
 }
 
