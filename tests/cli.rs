@@ -303,7 +303,7 @@ fn nets_beyond_the_budget_do_not_enter() {
         (events[0]["nets"].clone(), events[0]["refused"].clone())
     };
     assert_eq!(nets(&[]), (json!(6), json!(0)));
-    assert_eq!(nets(&["--max-macs", "100"]), (json!(3), json!(3)));
+    assert_eq!(nets(&["--max-macs", "110"]), (json!(3), json!(3)));
     assert_eq!(nets(&["--max-ram", "100"]), (json!(3), json!(3)));
     assert_eq!(nets(&["--max-flash", "1K", "--max-macs", "1M"]), (json!(4), json!(2)));
     assert_eq!(nets(&["--fit", "microbit"]), (json!(6), json!(0)));
