@@ -25,7 +25,8 @@ use escargot::{CargoBuild, CargoRun};
 use serde_json::Value;
 
 /// A race that is short, and long enough to be cut.
-const SHORT: &str = "--task xor --bits 8 --nets 4,8x1 --samples 4000 --check 400";
+const SHORT: &str = "--task xor --bits 8 --nets 4,8x1 --samples 4000 --check 400 --referee paper \
+                     --mixer gradient --held-back 0";
 
 /// The command, and with it the certainty that there is an emulator.
 fn program() -> &'static CargoRun {

@@ -42,6 +42,9 @@ pub enum Hush {
 /// How long the last bytes may take that a board sent before it ended.
 const LAST_BYTES: Duration = Duration::from_secs(2);
 
+/// Bytes of the largest frame that is understood where the race is not described.
+pub(super) const ROOM: usize = 1 << 16;
+
 /// Listens to one race.
 #[expect(missing_debug_implementations, reason = "views have none")]
 pub struct Listener<'l> {
@@ -60,7 +63,10 @@ pub struct Listener<'l> {
 impl<'l> Listener<'l> {
     /// A listener to the race of `field` that tells `views`.
     pub fn new(field: &'l Field, views: Vec<Box<dyn View>>) -> Self {
-        let room = derby_wire::event_room(field.entries.len(), field.source.outputs());
+        let room = match field.source {
+            Source::Unseen { .. } => ROOM,
+            _ => derby_wire::event_room(field.entries.len(), field.source.outputs()),
+        };
         Self {
             field,
             views,

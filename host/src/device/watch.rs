@@ -15,16 +15,13 @@ use derby_wire::Frames;
 use super::args::WatchArguments;
 use super::emulate::pass;
 use super::flash::overhear;
-use super::listen::{Hush, Listener, Said};
+use super::listen::{Hush, Listener, ROOM, Said};
 use super::probe::Probe;
 use super::rtt::Block;
 use super::show::views;
 use crate::args::RaceArguments;
 use crate::field::{self, Field};
 use crate::source::Source;
-
-/// Bytes of the largest frame that is understood where the race is not described.
-const ROOM: usize = 1 << 16;
 
 /// `derby watch`.
 ///
