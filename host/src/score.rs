@@ -45,6 +45,7 @@ pub struct Bits {
 pub struct Examiner {
     held_out: Samples,
     counted: Option<Samples>,
+    outputs: usize,
     isa: Isa,
 }
 
@@ -57,12 +58,27 @@ impl Examiner {
     /// # Errors
     /// When the table's file cannot be read again as it was.
     pub fn new(source: &Source, isa: Isa) -> Result<Self> {
-        Ok(Self { held_out: source.held_out()?, counted: source.counted(), isa })
+        let (held_out, counted) = (source.held_out()?, source.counted());
+        Ok(Self { held_out, counted, outputs: source.outputs(), isa })
     }
 
-    /// An examiner with these samples.
-    pub fn of(held_out: Samples, isa: Isa) -> Self {
-        Self { held_out, counted: None, isa }
+    /// The same with at most `most` of the samples.
+    pub fn thinned(source: &Source, most: usize, isa: Isa) -> Result<Self> {
+        let held_out = source.held_out()?.thinned(source, most);
+        Ok(Self { held_out, counted: None, outputs: source.outputs(), isa })
+    }
+
+    /// The half squared error of the best constant answer, the targets' mean.
+    pub fn constant(&self) -> f64 {
+        let Samples { targets, .. } = &self.held_out;
+        let outputs = self.outputs.max(1);
+        let samples = (targets.len() / outputs).max(1) as f64;
+        let column = |at: usize| targets.iter().skip(at).step_by(outputs).map(|y| f64::from(*y));
+        let variance = |at| {
+            let mean = column(at).sum::<f64>() / samples;
+            column(at).map(|y| (y - mean).powi(2)).sum::<f64>() / samples
+        };
+        0.5 * (0..outputs).map(variance).sum::<f64>()
     }
 
     /// Tests a net.

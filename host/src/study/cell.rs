@@ -93,7 +93,7 @@ impl Cell {
     pub(super) fn run(&self, data: &Path, isa: Isa) -> Result<Vec<Row>> {
         let source = self.source(data)?;
         let entries = self.entries(&source);
-        let examiner = Examiner::of(source.held_out()?.thinned(&source, TESTED), isa);
+        let examiner = Examiner::thinned(&source, TESTED, isa)?;
 
         let followers = [
             (
@@ -115,7 +115,9 @@ impl Cell {
         let pairs = entries.iter().zip(&alone);
         let losses: Vec<f64> = pairs.map(|(entry, parameters)| error(entry, parameters)).collect();
         let whole = courses[0].work.max(1);
-        let yardstick = Yardstick { cell: self, losses: &losses, whole, entries: &entries };
+        let constant = examiner.constant();
+        let yardstick =
+            Yardstick { cell: self, losses: &losses, constant, whole, entries: &entries };
         let mut rows = vec![yardstick.random()];
         for mut course in courses {
             if course.rule == Rule::All {
@@ -254,9 +256,15 @@ struct Yardstick<'y> {
     entries: &'y [Entry],
     /// `[net]`: test loss of each, trained alone.
     losses: &'y [f64],
+    /// Test loss of the best constant answer.
+    constant: f64,
     /// Work of training all.
     whole: u64,
 }
+
+/// Below this share of a constant answer's loss a task counts as solved: losses there differ by
+/// large factors that are worth nothing.
+const SOLVED: f64 = 1e-3;
 
 impl Yardstick<'_> {
     fn best(&self) -> usize {
@@ -266,14 +274,20 @@ impl Yardstick<'_> {
 
     fn blank(&self, rule: Rule) -> Row {
         let Cell { task, start, seed, samples } = *self.cell;
-        Row { task, start, seed, rule, samples, ..Row::default() }
+        let (best, constant) = (self.losses[self.best()], self.constant);
+        Row { task, start, seed, rule, samples, best, constant, ..Row::default() }
+    }
+
+    /// A loss over the best net's.
+    fn ratio(&self, loss: f64) -> f64 {
+        let solved = SOLVED * self.constant;
+        loss.max(solved) / self.losses[self.best()].max(solved)
     }
 
     /// What a net chosen blindly gives on average.
     fn random(&self) -> Row {
-        let best = self.losses[self.best()];
         let nets = self.losses.len() as f64;
-        let logs = self.losses.iter().map(|loss| (loss / best).ln()).sum::<f64>();
+        let logs = self.losses.iter().map(|loss| self.ratio(*loss).ln()).sum::<f64>();
         Row {
             regret: (logs / nets).exp(),
             rank: (nets + 1.0) / 2.0,
@@ -295,11 +309,11 @@ impl Yardstick<'_> {
                 let shape = self.entries[course.leader].shape;
                 format!("{}x{}", shape.hidden, shape.layers)
             },
-            regret: loss / self.losses[best],
+            regret: self.ratio(loss),
             rank: (better + 1) as f64,
             compute: course.work as f64 / self.whole as f64,
             best_left: course.left[best],
-            mixture: Some(mixture / self.losses[best]),
+            mixture: Some(self.ratio(mixture)),
             racing: Some(course.left.iter().filter(|left| left.is_none()).count()),
             false_alarms: Some(course.found.iter().filter(|found| is_false(found)).count()),
             delay: first.map(|found| found - at),

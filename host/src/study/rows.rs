@@ -10,7 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Rule, Start, StudyTask};
 
-/// How a rule did in a cell. Ratios are to the test loss of the best net trained alone.
+/// How a rule did in a cell. Ratios are to the test loss of the best net trained alone; losses
+/// below a thousandth of a constant answer's count as that.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(super) struct Row {
     #[serde(serialize_with = "write_name", deserialize_with = "read_name")]
@@ -21,6 +22,9 @@ pub(super) struct Row {
     #[serde(serialize_with = "write_name", deserialize_with = "read_name")]
     pub(super) rule: Rule,
     pub(super) samples: u64,
+    /// Test loss of the best net trained alone, and of the best constant answer.
+    pub(super) best: f64,
+    pub(super) constant: f64,
     /// The winner, as hidden x layers.
     pub(super) winner: String,
     /// The winner's test loss, as a ratio.
@@ -49,6 +53,8 @@ impl Default for Row {
             seed: 0,
             rule: Rule::All,
             samples: 0,
+            best: 0.0,
+            constant: 0.0,
             winner: String::new(),
             regret: 1.0,
             rank: 1.0,
@@ -150,12 +156,14 @@ impl Results {
     }
 }
 
-const HEADER: [&str; 14] = [
+const HEADER: [&str; 16] = [
     "task",
     "start",
     "seed",
     "rule",
     "samples",
+    "best",
+    "constant",
     "winner",
     "regret",
     "rank",

@@ -22,7 +22,8 @@ pub(super) fn write<'r>(out: &mut impl Write, rows: impl Iterator<Item = &'r Row
     writeln!(
         out,
         "Loss on fresh samples over that of the best net trained alone: geometric mean [95 %\n\
-         interval] of winner and mixture; share of the work of training all nets"
+         interval] of winner and mixture, where less than a thousandth of a constant answer's loss\n\
+         counts as that; share of the work of training all nets"
     )?;
     for (group, tasks) in GROUPS {
         let of_group = |row: &&&Row| tasks.contains(&row.task);
