@@ -33,8 +33,8 @@ impl Mean {
 pub struct Book {
     /// Whether it has left the race.
     pub(crate) left: bool,
-    /// Whether it left because it blew up, and so for good.
-    pub(crate) diverged: bool,
+    /// Whether it left for good: it blew up, and would again.
+    pub(crate) for_good: bool,
     /// Optimizer steps it has taken.
     pub(crate) steps: u32,
     /// Times its weights were the smallest since the referee's last check.
@@ -53,7 +53,7 @@ impl Book {
     /// A net that has not started. All bytes are 0, so that a static lands in `.bss`.
     pub const NEW: Self = Self {
         left: false,
-        diverged: false,
+        for_good: false,
         steps: 0,
         score: 0,
         trained: Mean::NONE,

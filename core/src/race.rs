@@ -469,7 +469,7 @@ impl<'a> Race<'a> {
                 }
                 continue;
             }
-            (book.left, book.diverged) = (true, true);
+            (book.left, book.for_good) = (true, true);
             let (samples, weights) = (self.samples, self.mixer.row(net));
             sink(Event::Left { net, samples, reason: Reason::Diverged, weights });
             self.mixer.rebalance(self.books);
@@ -508,7 +508,7 @@ impl<'a> Race<'a> {
         });
         let Some(found) = found else { return self.mixer.rebalance(self.books) };
         let books = self.books.iter_mut().enumerate();
-        for (net, book) in books.filter(|(_, book)| book.left && !book.diverged) {
+        for (net, book) in books.filter(|(_, book)| book.left && !book.for_good) {
             book.left = false;
             sink(Event::Returned { net, samples, found });
         }

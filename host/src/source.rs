@@ -180,6 +180,28 @@ impl Side {
 }
 
 impl Stream<'_> {
+    /// Goes to the sample that comes after the first `taken`.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub fn skip_to(&mut self, taken: u64) -> Result<()> {
+        self.at = taken;
+        let Source::Table(table) = self.source else { return Ok(()) };
+        let batch = self.sides.iter().map(|side| side.count as u64).sum::<u64>().max(1);
+        let mut rest = taken % batch;
+        for side in &mut self.sides {
+            let count = side.count as u64;
+            let own = taken / batch * count + rest.min(count);
+            rest = rest.saturating_sub(count);
+            let rows = table.part(0, side.part)?.count().max(1);
+            side.epoch = own / rows;
+            let mut samples = table.part(side.epoch, side.part)?;
+            samples.skip(own % rows)?;
+            side.samples = Some(samples);
+        }
+        Ok(())
+    }
+
     /// Replaces `samples` by the next `count`.
     ///
     /// # Errors
@@ -247,6 +269,62 @@ impl Samples {
         let targets = self.targets.chunks_exact_mut(source.outputs());
         for ((place, inputs), targets) in places.zip(inputs).zip(targets) {
             write(place, inputs, targets);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("squares.csv");
+        let text: String = (0..50).map(|row| format!("{row},{}\n", row * row)).collect();
+        std::fs::write(&path, format!("x,y\n{text}")).unwrap();
+        let options = data::Options { targets: vec!["y".to_owned()], ..Default::default() };
+        Table::read(&data::Source::open(&path).unwrap(), &options).unwrap()
+    }
+
+    fn settings(held_back: usize) -> Settings {
+        Settings { held_back, ..Settings::NEW }
+    }
+
+    #[test]
+    fn rows_that_are_held_back_are_never_learned_from() {
+        let source = Source::Table(Arc::new(table()));
+        let (mut learned, mut judged) = (Vec::new(), Vec::new());
+        let mut samples = Samples::default();
+        source.stream(&settings(2)).unwrap().next(2000, &mut samples).unwrap();
+        for (place, x) in samples.inputs.iter().enumerate() {
+            let side = if place % 10 < 8 { &mut learned } else { &mut judged };
+            side.push(x.to_bits());
+        }
+        for side in [&mut learned, &mut judged] {
+            side.sort_unstable();
+            side.dedup();
+        }
+        // Forty rows to train on, a fifth of them held back.
+        assert_eq!((learned.len(), judged.len()), (32, 8));
+        assert!(judged.iter().all(|x| !learned.contains(x)));
+    }
+
+    #[test]
+    fn a_stream_goes_on_anywhere() {
+        let task = Source::Task { task: Task::PAPER, seed: 3 };
+        for source in [task, Source::Table(Arc::new(table()))] {
+            for held_back in [0, 2] {
+                for taken in [0_usize, 1, 8, 9, 10, 39, 40, 41, 79, 80, 100, 333] {
+                    let stream = || source.stream(&settings(held_back)).unwrap();
+                    let (mut read, mut skipped) = (stream(), stream());
+                    let (mut expected, mut found) = (Samples::default(), Samples::default());
+                    read.next(taken, &mut expected).unwrap();
+                    read.next(50, &mut expected).unwrap();
+                    skipped.skip_to(taken as u64).unwrap();
+                    skipped.next(50, &mut found).unwrap();
+                    assert_eq!(found, expected, "{taken}, {held_back} held back");
+                }
+            }
         }
     }
 }

@@ -48,8 +48,8 @@ pub(super) struct Anytime {
     next: u64,
     /// The next look at the detector.
     look: u64,
-    /// Samples from the start until the leader had found something.
-    found: Option<u64>,
+    /// Samples from the start until the leader had found something; 0 before.
+    found: u64,
     /// Windows closed since the start.
     windows: u32,
     /// Batches in the window under way, and in the one before.
@@ -62,8 +62,9 @@ pub(super) struct Anytime {
     targets: u32,
     variance: f32,
     detector: Detector,
-    /// Samples since the detector sounded.
-    alarm: Option<u32>,
+    /// Whether the detector has sounded, and the samples since.
+    alarm: bool,
+    since: u32,
 }
 
 impl Anytime {
@@ -75,7 +76,7 @@ impl Anytime {
             start,
             next: start.saturating_add(u64::from(window)),
             look: start.saturating_add(LOOK),
-            found: None,
+            found: 0,
             windows: 0,
             batches: 0,
             before: 0,
@@ -84,7 +85,8 @@ impl Anytime {
             targets: 0,
             variance: 0.0,
             detector: Detector::NEW,
-            alarm: None,
+            alarm: false,
+            since: 0,
         }
     }
 
@@ -139,7 +141,7 @@ impl Anytime {
         let means = memory.get_mut(rows..).unwrap_or_default();
         let samples = targets.chunks_exact(means.len().max(1));
         let count = u32::try_from(samples.len()).unwrap_or(u32::MAX);
-        self.alarm = self.alarm.map(|since| since.saturating_add(count));
+        self.since = self.since.saturating_add(count);
         for sample in samples {
             self.targets = self.targets.saturating_add(1);
             let share = 1.0 / self.targets as f32;
@@ -157,8 +159,8 @@ impl Anytime {
             self.leader = self.leader(memory, books).unwrap_or(self.leader);
         } else if self.loss.is_finite() && self.detector.add(self.loss) {
             let base = self.base(memory, entries);
-            if self.alarm.is_none() && self.detector.excess() > 0.02 * base {
-                self.alarm = Some(0);
+            if !self.alarm && self.detector.excess() > 0.02 * base {
+                (self.alarm, self.since) = (true, 0);
             }
         }
         self.loss = f32::NAN;
@@ -187,12 +189,13 @@ impl Anytime {
         left: &mut dyn FnMut(usize, Reason),
     ) -> Option<u64> {
         self.look = samples.saturating_add(LOOK);
-        if let Some(since) = self.alarm {
+        if self.alarm {
+            let found = samples.saturating_sub(u64::from(self.since));
             // The targets may be others too, so their means start anew as well.
             memory.fill(0.0);
             let leader = self.leader;
             *self = Self { leader, ..Self::new(self.nets, self.window, samples) };
-            return Some(samples.saturating_sub(u64::from(since)));
+            return Some(found);
         }
         if samples < self.next {
             return None;
@@ -224,13 +227,15 @@ impl Anytime {
     ) {
         let leader = self.leader;
         let best = now(memory, leader);
-        let found = match self.found {
-            Some(found) => found,
-            None if best < FOUND * self.base(memory, entries) => time,
-            None if time < PATIENCE => return,
-            None => time / 4,
-        };
-        self.found = Some(found);
+        if self.found == 0 {
+            if best < FOUND * self.base(memory, entries) {
+                self.found = time;
+            } else if time < PATIENCE {
+                return;
+            } else {
+                self.found = time / 4;
+            }
+        }
 
         for net in 0..books.len() {
             let too_much = (1.0 + limits.margin) * best;
@@ -241,7 +246,7 @@ impl Anytime {
                 left(net, Reason::Projected);
             }
         }
-        let allowed = self.nets as f32 * limits.survivors * (found as f32 / time as f32);
+        let allowed = self.nets as f32 * limits.survivors * (self.found as f32 / time as f32);
         let whole = allowed as usize;
         let allowed = if (whole as f32) < allowed { whole.saturating_add(1) } else { whole };
         while racing(books).count() > allowed.max(LEAST) {
@@ -377,7 +382,7 @@ mod tests {
             }
         }
 
-        /// Batches of 10 with two targets of -1 and 1 each: a constant answer's loss is 0.5.
+        /// Batches of 10 with targets of -1 and 1: a constant answer's loss is 0.5.
         fn run(&mut self, batches: u64, loss: impl Fn(usize, u64) -> f32) {
             for _ in 0..batches {
                 for net in racing(&self.books).collect::<Vec<_>>() {
@@ -385,7 +390,12 @@ mod tests {
                     let loss = loss(net, self.samples) * if noise > 0.0 { noise } else { 0.0 };
                     self.rule.note(&mut self.memory, net, loss);
                 }
-                self.rule.score(&mut self.memory, &self.entries, &self.books, &[-1.0, 1.0]);
+                self.rule.score(
+                    &mut self.memory,
+                    &self.entries,
+                    &self.books,
+                    &[[-1.0, 1.0]; 5].concat(),
+                );
                 self.samples += 10;
                 if self.samples < self.rule.due() {
                     continue;
