@@ -19,10 +19,10 @@ pub const fn own_ram(link: Link) -> usize {
 /// linked moves it by some kilobytes.
 pub const fn base_flash(core: Core) -> usize {
     match core {
-        Core::M0 => 39_400,
-        Core::M3 => 38_600,
-        Core::M4F | Core::M7 => 34_500,
-        Core::M33 => 35_400,
+        Core::M0 => 45_100,
+        Core::M3 => 44_600,
+        Core::M4F | Core::M7 => 39_800,
+        Core::M33 => 40_400,
     }
 }
 

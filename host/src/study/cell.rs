@@ -327,3 +327,34 @@ fn least(numbers: &[f32]) -> usize {
     let places = numbers.iter().enumerate().filter(|(_, number)| !number.is_nan());
     places.min_by(|(_, a), (_, b)| a.total_cmp(b)).map_or(0, |(place, _)| place)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A rule by which nets only leave sees on a tape what it would have seen in a race.
+    #[test]
+    fn a_replay_is_the_race_itself() {
+        let (task, start) = (StudyTask::Noisy, Start::Glorot);
+        let cell = Cell { task, start, seed: 5, samples: 3000 };
+        let source = cell.source(Path::new("")).unwrap();
+        let entries = cell.entries(&source)[..9].to_vec();
+        let isa = Isa::widest();
+        let settings = |refereeing| cell.settings(Mixing::POOLED, refereeing);
+        let all = (Rule::All, settings(Refereeing::None));
+        for refereeing in [Refereeing::Halving, Refereeing::Paper] {
+            let rule = (Rule::Halving, settings(refereeing));
+            let (replayed, alone) = cell.race(&source, &entries, all, &[rule], isa).unwrap();
+            let (raced, trained) = cell.race(&source, &entries, rule, &[], isa).unwrap();
+            let (replayed, raced) = (&replayed[1], &raced[0]);
+            assert!(raced.left.iter().any(Option::is_some), "{refereeing:?}");
+            assert_eq!(replayed.left, raced.left, "{refereeing:?}");
+            assert_eq!(replayed.weights, raced.weights, "{refereeing:?}");
+            assert_eq!((replayed.leader, replayed.work), (raced.leader, raced.work));
+            // Whoever stayed has learned the same.
+            for (net, left) in raced.left.iter().enumerate() {
+                assert_eq!(left.is_none(), alone[net] == trained[net], "net {net}");
+            }
+        }
+    }
+}
