@@ -7,6 +7,7 @@ use anyhow::Result;
 use derby_core::{Entry, Event, Reason};
 
 use super::View;
+use crate::budget::Inference;
 use crate::field::Field;
 use crate::record::{Mixture, Ranked, pareto};
 use crate::run::Outcome;
@@ -132,18 +133,18 @@ impl<W: Write> View for Plain<W> {
         let accuracy = if has_bits { "bits, all" } else { "accuracy" };
         writeln!(
             self.out,
-            "\nRanking; loss and accuracy on samples held out, work of an inference; * no other is \
-             better for its work"
+            "\nRanking; loss and accuracy on samples held out; * none is better for as little work"
         )?;
         let counted = if has_bits { "  bits, 8 fresh" } else { "" };
         writeln!(
             self.out,
-            "place  net          parameters      MACs      loss {accuracy:>10}{counted}  left after"
+            "place  net               bytes      MACs      loss {accuracy:>10}{counted}  left after"
         )?;
         for ((place, ranked), pareto) in
             outcome.ranking.iter().enumerate().zip(pareto(&outcome.ranking))
         {
             let Ranked { entry, left, score, .. } = ranked;
+            let Inference { flash, macs, .. } = Inference::of(entry.shape);
             let accuracy =
                 score.accuracy.map_or("-".to_owned(), |share| format!("{:.1} %", 100.0 * share));
             writeln!(
@@ -151,8 +152,8 @@ impl<W: Write> View for Plain<W> {
                 "{:>5}  {:<12} {:>10} {:>9} {:>8}{} {:>10}{}  {}",
                 place + 1,
                 label(entry, several_seeds),
-                entry.shape.parameters(),
-                entry.shape.macs(),
+                flash,
+                macs,
                 if score.loss.is_nan() { "-".to_owned() } else { format!("{:.4}", score.loss) },
                 if pareto { '*' } else { ' ' },
                 accuracy,
