@@ -338,7 +338,7 @@ fn a_study_repeats() {
     let file = |name: &str| folder.path().join(name);
     let study = |name: &str, more: &[&str]| {
         let out = file(name);
-        let words = ["study", "--out", path(&out), "--seeds", "3..4", "--tasks", "noisy,wine"];
+        let words = ["study", "--out", path(&out), "--seeds", "3..4", "--tasks", "noisy"];
         let words = words.into_iter().chain(["--samples", "1000", "--starts", "glorot"]);
         (told(words.chain(more.iter().copied())), std::fs::read(&out).expect("it was written"))
     };
@@ -364,6 +364,26 @@ fn a_study_repeats() {
     let words = ["study", "--seeds", "3..4", "--samples", "2000", "--out"];
     let line = other_error(words.into_iter().chain([path(&file("whole.csv"))]));
     assert!(line.contains("has 1000 samples of a race, and now 2000 are asked for"), "{line}");
+}
+
+/// The tables of the README come from the results that are kept here.
+#[test]
+fn the_readme_has_the_studys_tables() {
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let results = folder.path().join("study.csv");
+    let kept = include_bytes!("golden/study.csv");
+    std::fs::write(&results, kept).expect("there is room for the results");
+    let shown = told(["study", "--table", "--out", path(&results)]);
+    assert_eq!(std::fs::read(&results).expect("it is there"), kept, "nothing is changed");
+    let (_, choosing) = include_str!("../README.md").split_once("## Choosing").expect("a section");
+    let (choosing, _) = choosing.split_once("\n## ").expect("another section");
+    let rows: Vec<_> = choosing.lines().filter(|line| line.starts_with('|')).collect();
+    assert!(rows.len() > 20, "{rows:?}");
+    for row in rows {
+        assert!(shown.contains(row), "{row}");
+    }
+    let (_, drift) = shown.split_once("\nDrift: ").expect("a line on drift");
+    assert!(choosing.contains(drift.trim()), "{drift}");
 }
 
 /// The first lines of a run, which is then ended: the paper's race takes its time.

@@ -278,9 +278,10 @@ impl Yardstick<'_> {
         Row { task, start, seed, rule, samples, best, constant, ..Row::default() }
     }
 
-    /// A loss over the best net's.
+    /// A loss over the best net's. A net that blew up is as good as a constant answer.
     fn ratio(&self, loss: f64) -> f64 {
         let solved = SOLVED * self.constant;
+        let loss = if loss.is_finite() { loss } else { self.constant };
         loss.max(solved) / self.losses[self.best()].max(solved)
     }
 
