@@ -5,7 +5,8 @@
 //! A change of these literals changes every race that anybody has run, and is named in the
 //! changelog.
 
-use derby::crew::{Isa, Threads};
+use derby::crew::Threads;
+use derby::isa::Isa;
 use derby_core::{
     Activation, Entry, Loss, Mixing, Optimizer, Refereeing, Settings, Shape, Task, paper,
 };

@@ -247,7 +247,7 @@ fn threads_and_registers_change_no_line() {
     };
     let one = shown(&["--threads", "1"]);
     assert_eq!(shown(&["--threads", "3"]), one);
-    for isa in derby::crew::Isa::all() {
+    for isa in derby::isa::Isa::all() {
         assert_eq!(shown(&["--isa", isa.name()]), one, "{}", isa.name());
     }
     assert_ne!(shown(&["--seed", "1"]), one);

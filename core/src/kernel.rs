@@ -21,6 +21,7 @@
 //! Lanes hold different outputs (or inputs) and never parts of one sum; no product is fused
 //! with an addition. So neither the width of a register nor the number of threads can show.
 
+use crate::lanes::Lanes;
 use crate::shape::Layer;
 
 // Each is compiled where it pays, and both for tests, which compare them.
@@ -58,19 +59,40 @@ pub(crate) fn place(layer: Layer, input: usize, output: usize) -> Option<usize> 
     (input < rows).then(|| rows * first + input * width + (output - first))
 }
 
-/// A run of parameters that lie side by side, and their gradients.
-pub(crate) struct Run<'r> {
+/// Rows of parameters that follow each other in a panel, `W` wide, and their gradients.
+pub(crate) struct Run<'r, const W: usize> {
+    /// The layer that they belong to.
+    pub(crate) layer: Layer,
     /// Place of the first one within the layer.
     pub(crate) offset: usize,
-    pub(crate) parameters: &'r mut [f32],
-    pub(crate) gradients: &'r mut [f32],
+    pub(crate) parameters: &'r mut [[f32; W]],
+    pub(crate) gradients: &'r mut [[f32; W]],
     /// Whether they are biases; else they are weights.
     pub(crate) biases: bool,
+}
+
+/// What is done with each parameter and its gradient.
+pub(crate) trait Update<I> {
+    /// Comes for every parameter of a layer once.
+    fn run<const W: usize>(&mut self, isa: I, run: Run<'_, W>)
+    where
+        I: Lanes<W>;
+}
+
+impl<I, U: Update<I>> Update<I> for &mut U {
+    #[inline(always)]
+    fn run<const W: usize>(&mut self, isa: I, run: Run<'_, W>)
+    where
+        I: Lanes<W>,
+    {
+        (**self).run(isa, run);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lanes::Portable;
 
     #[test]
     fn panels_cover_every_output_once() {
@@ -86,7 +108,7 @@ mod tests {
 
     #[test]
     fn every_parameter_has_its_own_place() {
-        let layer = Layer { fan_in: 3, fan_out: 29, last: false };
+        let layer = Layer { fan_in: 3, fan_out: 29, below: 0, last: false };
         let mut seen = [false; 4 * 29];
         for input in 0..=3 {
             for output in 0..29 {
@@ -108,39 +130,44 @@ mod tests {
         numbers.iter().map(|number| number.to_bits()).collect()
     }
 
+    /// Writes the gradients down, each in its place.
+    struct Keep<'k>(&'k mut [f32]);
+
+    impl<I> Update<I> for Keep<'_> {
+        fn run<const W: usize>(&mut self, _: I, run: Run<'_, W>)
+        where
+            I: Lanes<W>,
+        {
+            let own = self.0[run.offset..].iter_mut();
+            for (slot, gradient) in own.zip(run.gradients.as_flattened()) {
+                assert!(slot.is_nan(), "a gradient after {} comes twice", run.offset);
+                *slot = *gradient;
+            }
+        }
+    }
+
     #[test]
     fn narrow_and_wide_kernels_give_the_same_bits() {
         for (fan_in, fan_out) in [(1, 1), (3, 31), (16, 16), (56, 24), (9, 8), (40, 7)] {
-            let layer = Layer { fan_in, fan_out, last: false };
+            let layer = Layer { fan_in, fan_out, below: 0, last: false };
             for samples in [1, 4, 5, 10, 13] {
                 let parameters = numbers(layer.parameters(), 1);
                 let (x, d) = (numbers(samples * fan_in, 2), numbers(samples * fan_out, 3));
 
                 let mut z = [(); 2].map(|()| std::vec![0.0; samples * fan_out]);
-                wide::forward(layer, &parameters, samples, &x, &mut z[0]);
-                narrow::forward(layer, &parameters, samples, &x, &mut z[1]);
+                wide::forward(Portable, layer, &parameters, samples, &x, &mut z[0]);
+                narrow::forward(Portable, layer, &parameters, samples, &x, &mut z[1]);
                 assert_eq!(bits(&z[0]), bits(&z[1]), "forward {fan_in}-{fan_out}, {samples}");
 
                 let mut e = [(); 2].map(|()| std::vec![0.0; samples * fan_in]);
-                wide::backward(layer, &parameters, samples, &d, &mut e[0]);
-                narrow::backward(layer, &parameters, samples, &d, &mut e[1]);
+                wide::backward(Portable, layer, &parameters, samples, &d, &mut e[0]);
+                narrow::backward(Portable, layer, &parameters, samples, &d, &mut e[1]);
                 assert_eq!(bits(&e[0]), bits(&e[1]), "backward {fan_in}-{fan_out}, {samples}");
 
                 let mut gradients = [(); 2].map(|()| std::vec![f32::NAN; layer.parameters()]);
                 let mut own = parameters.clone();
-                for (kernel, gradients) in gradients.iter_mut().enumerate() {
-                    let keep = |run: Run<'_>| {
-                        for (at, gradient) in run.gradients.iter().enumerate() {
-                            let place = run.offset + at;
-                            assert!(gradients[place].is_nan(), "{place} comes twice");
-                            gradients[place] = *gradient;
-                        }
-                    };
-                    match kernel {
-                        0 => wide::gradient(layer, &mut own, &x, &d, keep),
-                        _ => narrow::gradient(layer, &mut own, &x, &d, keep),
-                    }
-                }
+                wide::gradient(Portable, layer, &mut own, &x, &d, Keep(&mut gradients[0]));
+                narrow::gradient(Portable, layer, &mut own, &x, &d, Keep(&mut gradients[1]));
                 assert_eq!(bits(&gradients[0]), bits(&gradients[1]), "gradient {samples}");
             }
         }

@@ -43,6 +43,7 @@ mod error;
 mod event;
 mod init;
 mod kernel;
+pub mod lanes;
 mod loss;
 pub mod math;
 mod mixer;

@@ -3,7 +3,8 @@
 //! Parameters lie layer by layer from the inputs, each laid out as [`crate::kernel`] draws it.
 //! The optimizer's memory follows the same order: for each layer its first slot, then its second.
 
-use crate::kernel::{self, Run};
+use crate::kernel::{self, Run, Update};
+use crate::lanes::{Lanes, Portable, Registers};
 use crate::shape::Layer;
 use crate::{Activation, Init, Loss, Optimizer, Shape};
 
@@ -124,17 +125,29 @@ impl Entry {
     /// short leave `out` incomplete.
     #[inline(always)]
     pub fn predict(&self, parameters: &[f32], x: &[f32], out: &mut [f32], scratch: &mut [f32]) {
+        self.predict_on(Portable, parameters, x, out, scratch);
+    }
+
+    /// [`Self::predict`] in an instruction set's registers, to be called where they may be used.
+    #[inline(always)]
+    pub fn predict_on(
+        &self,
+        isa: impl Registers,
+        parameters: &[f32],
+        x: &[f32],
+        out: &mut [f32],
+        scratch: &mut [f32],
+    ) {
         let samples = x.len() / self.shape.inputs.max(1);
-        self.forward(parameters, samples, x, out, scratch);
+        self.forward(isa, parameters, samples, x, out, scratch);
     }
 
     /// The place among the net's parameters of the weight from `input` to `output` in the given
     /// layer of weights; `input` = fan-in names the bias. `None` when there is no such weight.
     pub fn place(&self, layer: usize, input: usize, output: usize) -> Option<usize> {
-        let below: usize = self.shape.weight_layers().take(layer).map(Layer::parameters).sum();
-        (layer < self.shape.depth())
-            .then(|| kernel::place(self.shape.layer(layer), input, output))?
-            .map(|place| below + place)
+        let own = self.shape.layer(layer);
+        let place = kernel::place(own, input, output).filter(|_| layer < self.shape.depth())?;
+        Some(own.below.saturating_add(place))
     }
 
     /// Runs `samples` samples through the net, leaves the hidden activations in `hidden`, layer
@@ -142,25 +155,28 @@ impl Entry {
     #[inline(always)]
     fn forward<'x>(
         &self,
+        isa: impl Registers,
         mut parameters: &[f32],
         samples: usize,
         mut x: &'x [f32],
-        out: &mut [f32],
+        mut out: &'x mut [f32],
         mut hidden: &'x mut [f32],
     ) {
         for layer in self.shape.weight_layers() {
             let Some((own, rest)) = parameters.split_at_checked(layer.parameters()) else { return };
             parameters = rest;
-            if layer.last {
-                kernel::forward(layer, own, samples, x, out);
-                self.output.apply(out, layer.fan_out);
-                return;
-            }
-            let values = samples.saturating_mul(layer.fan_out);
-            let Some((z, rest)) = hidden.split_at_mut_checked(values) else { return };
-            hidden = rest;
-            kernel::forward(layer, own, samples, x, z);
-            self.activation.apply(z, layer.fan_out);
+            let z = if layer.last {
+                core::mem::take(&mut out)
+            } else {
+                let values = samples.saturating_mul(layer.fan_out);
+                let taken = core::mem::take(&mut hidden).split_at_mut_checked(values);
+                let Some((z, rest)) = taken else { return };
+                hidden = rest;
+                z
+            };
+            kernel::forward(isa, layer, own, samples, x, z);
+            let activation = if layer.last { self.output } else { self.activation };
+            activation.apply(z, layer.fan_out);
             x = z;
         }
     }
@@ -213,26 +229,28 @@ impl Net<'_> {
     /// of its samples. Where the loss is not finite it takes none.
     ///
     /// `scratch` holds [`Entry::training_scratch`] numbers of any value.
-    #[inline(always)]
     pub fn learn(&mut self, batch: Batch<'_>, out: &mut [f32], scratch: &mut [f32]) -> BatchLoss {
+        self.learn_on(Portable, batch, out, scratch)
+    }
+
+    /// [`Self::learn`] in an instruction set's registers, to be called where they may be used.
+    #[inline(always)]
+    pub fn learn_on(
+        &mut self,
+        isa: impl Registers,
+        batch: Batch<'_>,
+        out: &mut [f32],
+        scratch: &mut [f32],
+    ) -> BatchLoss {
         let entry = self.entry;
-        let loss = self.answer(batch, out, scratch);
+        let loss = self.answer(isa, batch, out, scratch);
         if !loss.is_finite() {
             return loss;
         }
         self.steps = self.steps.saturating_add(1);
-        let mut update = Update { entry, step: self.steps, memory: self.memory };
+        let step = Step { entry, count: self.steps, memory: self.memory };
         let carried = |layer| entry.optimizer_of(layer).carried();
-        descend(
-            entry,
-            self.parameters,
-            batch,
-            out,
-            scratch,
-            carried,
-            #[inline(always)]
-            |layer, below, run| update.run(layer, below, run),
-        );
+        descend(isa, entry, self.parameters, batch, out, scratch, carried, step);
         loss
     }
 
@@ -245,27 +263,23 @@ impl Net<'_> {
         scratch: &mut [f32],
         gradients: &mut [f32],
     ) -> BatchLoss {
-        let loss = self.answer(batch, out, scratch);
-        descend(
-            self.entry,
-            self.parameters,
-            batch,
-            out,
-            scratch,
-            |_| 1.0,
-            |_, below, run| {
-                let own = gradients.iter_mut().skip(below).skip(run.offset);
-                own.zip(run.gradients).for_each(|(slot, gradient)| *slot = *gradient);
-            },
-        );
+        let loss = self.answer(Portable, batch, out, scratch);
+        let keep = Keep { gradients };
+        descend(Portable, self.entry, self.parameters, batch, out, scratch, |_| 1.0, keep);
         loss
     }
 
     /// The forward pass and the losses.
     #[inline(always)]
-    fn answer(&self, batch: Batch<'_>, out: &mut [f32], scratch: &mut [f32]) -> BatchLoss {
+    fn answer(
+        &self,
+        isa: impl Registers,
+        batch: Batch<'_>,
+        out: &mut [f32],
+        scratch: &mut [f32],
+    ) -> BatchLoss {
         let Entry { shape, output, loss, .. } = *self.entry;
-        self.entry.forward(self.parameters, batch.samples, batch.inputs, out, scratch);
+        self.entry.forward(isa, self.parameters, batch.samples, batch.inputs, out, scratch);
         let width = shape.outputs.max(1);
         let mut losses = out
             .chunks_exact(width)
@@ -280,32 +294,49 @@ impl Net<'_> {
 }
 
 /// A step of a net's optimizers under way.
-struct Update<'u> {
+struct Step<'u> {
     entry: &'u Entry,
-    step: u32,
+    /// Steps with this one.
+    count: u32,
     memory: &'u mut [f32],
 }
 
-impl Update<'_> {
-    /// Moves a run of a layer's parameters; `below` is the number of parameters below the layer.
+impl<I> Update<I> for Step<'_> {
     #[cfg_attr(target_arch = "arm", inline(never))]
     #[cfg_attr(not(target_arch = "arm"), inline(always))]
-    fn run(&mut self, layer: Layer, below: usize, run: Run<'_>) {
+    fn run<const W: usize>(&mut self, isa: I, run: Run<'_, W>)
+    where
+        I: Lanes<W>,
+    {
+        let Run { layer, offset, parameters, gradients, biases } = run;
         let optimizer = self.entry.optimizer_of(layer);
-        let start = below.saturating_mul(self.entry.hidden_optimizer.slots());
+        let start = layer.below.saturating_mul(self.entry.hidden_optimizer.slots());
         let mut slots = self
             .memory
             .get_mut(start..)
             .unwrap_or_default()
             .chunks_exact_mut(layer.parameters().max(1))
             .take(optimizer.slots())
-            .map(|slot| {
-                let end = run.offset.saturating_add(run.parameters.len());
-                slot.get_mut(run.offset..end).unwrap_or_default()
-            });
+            .map(|slot| slot.get_mut(offset..).unwrap_or_default().as_chunks_mut().0);
         let (first, second) = (slots.next().unwrap_or_default(), slots.next().unwrap_or_default());
-        let decay = if run.biases { 0.0 } else { self.entry.decay };
-        optimizer.step(self.step, decay, run.parameters, run.gradients, first, second);
+        let decay = if biases { 0.0 } else { self.entry.decay };
+        optimizer.step(isa, self.count, decay, parameters, gradients, first, second);
+    }
+}
+
+/// Writes gradients down.
+struct Keep<'k> {
+    gradients: &'k mut [f32],
+}
+
+impl<I> Update<I> for Keep<'_> {
+    fn run<const W: usize>(&mut self, _: I, run: Run<'_, W>)
+    where
+        I: Lanes<W>,
+    {
+        let own = self.gradients.iter_mut().skip(run.layer.below).skip(run.offset);
+        let gradients = run.gradients.as_flattened();
+        own.zip(gradients).for_each(|(slot, gradient)| *slot = *gradient);
     }
 }
 
@@ -321,17 +352,19 @@ fn mean(numbers: impl Iterator<Item = f32>, count: usize) -> f32 {
 }
 
 /// The backward pass, from the outputs that the forward pass left in `out` and the hidden
-/// activations that it left in `scratch`. Shows `apply` every parameter once, as the layer, the
-/// number of parameters below it, and a run within it; gradients are scaled by `carried`.
+/// activations that it left in `scratch`. Shows `update` every parameter once, from the outputs'
+/// layer down; gradients are scaled by `carried`.
 #[inline(always)]
-fn descend(
+#[allow(clippy::too_many_arguments)]
+fn descend<I: Registers>(
+    isa: I,
     entry: &Entry,
     mut parameters: &mut [f32],
     batch: Batch<'_>,
     out: &[f32],
     scratch: &mut [f32],
     carried: impl Fn(Layer) -> f32,
-    mut apply: impl FnMut(Layer, usize, Run<'_>),
+    mut update: impl Update<I>,
 ) {
     let Entry { shape, activation, output, loss, .. } = *entry;
     let trained = batch.samples.saturating_sub(batch.held_back);
@@ -348,12 +381,10 @@ fn descend(
     d.iter_mut().for_each(|d| *d *= share);
 
     for layer in shape.weight_layers().rev() {
-        let at = parameters.len().saturating_sub(layer.parameters());
-        let Some((rest, own)) = core::mem::take(&mut parameters).split_at_mut_checked(at) else {
-            return;
-        };
+        let taken = core::mem::take(&mut parameters).split_at_mut_checked(layer.below);
+        let Some((rest, own)) = taken else { return };
         parameters = rest;
-        let is_first = at == 0;
+        let is_first = layer.below == 0;
         let x = if is_first {
             batch.inputs
         } else {
@@ -366,21 +397,14 @@ fn descend(
         if !is_first {
             let values = trained.saturating_mul(layer.fan_in);
             let Some(e) = below.get_mut(..values) else { return };
-            kernel::backward(layer, own, trained, d, e);
+            kernel::backward(isa, layer, own, trained, d, e);
             activation.chain(e, x);
         }
         let carried = carried(layer);
         if carried != 1.0 {
             d.iter_mut().for_each(|d| *d *= carried);
         }
-        kernel::gradient(
-            layer,
-            own,
-            x,
-            d,
-            #[inline(always)]
-            |run| apply(layer, at, run),
-        );
+        kernel::gradient(isa, layer, own, x, d, &mut update);
         core::mem::swap(&mut above, &mut below);
     }
 }

@@ -1,8 +1,9 @@
 //! How gradients become steps. Definitions are PyTorch's (`torch.optim`), save the last two,
 //! which are the reference program's and serve the paper preset only.
 
+use crate::lanes::{Lanes, Portable};
 #[cfg(feature = "full")]
-use crate::math;
+use crate::{lanes::Register as _, math};
 
 /// A rule for the step of each parameter `w` with gradient `g`; `rate` is the learning rate.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -95,90 +96,172 @@ impl Optimizer {
     /// counts the steps from 1, and `decay` is the L2 penalty's factor.
     #[cfg_attr(target_arch = "arm", inline(never))]
     #[cfg_attr(not(target_arch = "arm"), inline(always))]
-    pub(crate) fn step(
+    #[allow(clippy::too_many_arguments, reason = "one call, for three callers")]
+    pub(crate) fn step<I: Lanes<W>, const W: usize>(
         self,
+        isa: I,
         t: u32,
         decay: f32,
-        w: &mut [f32],
-        g: &mut [f32],
-        first: &mut [f32],
-        second: &mut [f32],
+        w: &mut [[f32; W]],
+        g: &mut [[f32; W]],
+        first: &mut [[f32; W]],
+        second: &mut [[f32; W]],
     ) {
         if decay != 0.0 {
-            let decay = decay * self.carried();
-            for (g, w) in g.iter_mut().zip(w.iter()) {
-                *g += decay * w;
-            }
+            let decay = isa.splat(decay * self.carried());
+            each(
+                isa,
+                g,
+                w,
+                #[inline(always)]
+                |g, w| g + decay * w,
+            );
         }
         if let Self::Sgd { .. } = self {
-            w.iter_mut().zip(g).for_each(|(w, g)| *w -= *g);
+            each(
+                isa,
+                w,
+                g,
+                #[inline(always)]
+                |w, g| w - g,
+            );
             return;
         }
         #[cfg(feature = "full")]
-        self.step_by_memory(t, w, g, first, second);
+        self.step_by_memory(isa, t, w, g, first, second);
         // A race with another optimizer is refused where it is not built.
         #[cfg(not(feature = "full"))]
         let _ = (t, first, second);
     }
 
-    /// [`Self::step`] of all that is not plain SGD.
-    #[cfg(feature = "full")]
-    #[inline(always)]
-    fn step_by_memory(
+    /// [`Self::step`] without registers and penalty.
+    pub(crate) fn step_each(
         self,
         t: u32,
         w: &mut [f32],
-        g: &[f32],
+        g: &mut [f32],
         first: &mut [f32],
         second: &mut [f32],
     ) {
-        let one = w.iter_mut().zip(g);
+        let [w, g, first, second] = [w, g, first, second].map(|slice| slice.as_chunks_mut::<1>().0);
+        self.step(Portable, t, 0.0, w, g, first, second);
+    }
+
+    /// [`Self::step`] of all that is not plain SGD.
+    #[cfg(feature = "full")]
+    #[inline(always)]
+    fn step_by_memory<I: Lanes<W>, const W: usize>(
+        self,
+        isa: I,
+        t: u32,
+        w: &mut [[f32; W]],
+        g: &[[f32; W]],
+        first: &mut [[f32; W]],
+        second: &mut [[f32; W]],
+    ) {
         match self {
             Self::Sgd { .. } => {}
             Self::Momentum { rate, momentum, nesterov } => {
-                for ((w, g), b) in one.zip(first) {
-                    *b = momentum * *b + g;
-                    *w -= rate * if nesterov { g + momentum * *b } else { *b };
-                }
+                let (rate, momentum) = (isa.splat(rate), isa.splat(momentum));
+                each_with(
+                    isa,
+                    w,
+                    g,
+                    first,
+                    #[inline(always)]
+                    |w, g, b| {
+                        let b = momentum * b + g;
+                        (w - rate * if nesterov { g + momentum * b } else { b }, b)
+                    },
+                );
             }
             Self::Adagrad { rate, eps } => {
-                for ((w, g), s) in one.zip(first) {
-                    *s += g * g;
-                    *w -= rate * g / (math::sqrt(*s) + eps);
-                }
+                let (rate, eps) = (isa.splat(rate), isa.splat(eps));
+                each_with(
+                    isa,
+                    w,
+                    g,
+                    first,
+                    #[inline(always)]
+                    |w, g, s| {
+                        let s = s + g * g;
+                        (w - rate * g / (s.sqrt() + eps), s)
+                    },
+                );
             }
             Self::Adadelta { rate, rho, eps } => {
-                for (((w, g), s), u) in one.zip(first).zip(second) {
-                    *s = rho * *s + (1.0 - rho) * (g * g);
-                    let d = math::sqrt(*u + eps) / math::sqrt(*s + eps) * g;
-                    *u = rho * *u + (1.0 - rho) * (d * d);
-                    *w -= rate * d;
-                }
+                let new = isa.splat(1.0 - rho);
+                let (rate, rho, eps) = (isa.splat(rate), isa.splat(rho), isa.splat(eps));
+                each_with_two(
+                    isa,
+                    w,
+                    g,
+                    first,
+                    second,
+                    #[inline(always)]
+                    |w, g, s, u| {
+                        let s = rho * s + new * (g * g);
+                        let d = (u + eps).sqrt() / (s + eps).sqrt() * g;
+                        (w - rate * d, s, rho * u + new * (d * d))
+                    },
+                );
             }
             Self::RmsProp { rate, decay, momentum: 0.0, eps } => {
-                for ((w, g), s) in one.zip(first) {
-                    *s = decay * *s + (1.0 - decay) * (g * g);
-                    *w -= rate * (g / (math::sqrt(*s) + eps));
-                }
+                let new = isa.splat(1.0 - decay);
+                let (rate, decay, eps) = (isa.splat(rate), isa.splat(decay), isa.splat(eps));
+                each_with(
+                    isa,
+                    w,
+                    g,
+                    first,
+                    #[inline(always)]
+                    |w, g, s| {
+                        let s = decay * s + new * (g * g);
+                        (w - rate * (g / (s.sqrt() + eps)), s)
+                    },
+                );
             }
             Self::RmsProp { rate, decay, momentum, eps } => {
-                for (((w, g), s), b) in one.zip(first).zip(second) {
-                    *s = decay * *s + (1.0 - decay) * (g * g);
-                    *b = momentum * *b + g / (math::sqrt(*s) + eps);
-                    *w -= rate * *b;
-                }
+                let new = isa.splat(1.0 - decay);
+                let (rate, decay, momentum, eps) =
+                    (isa.splat(rate), isa.splat(decay), isa.splat(momentum), isa.splat(eps));
+                each_with_two(
+                    isa,
+                    w,
+                    g,
+                    first,
+                    second,
+                    #[inline(always)]
+                    |w, g, s, b| {
+                        let s = decay * s + new * (g * g);
+                        let b = momentum * b + g / (s.sqrt() + eps);
+                        (w - rate * b, s, b)
+                    },
+                );
             }
             Self::Adam { rate, beta1, beta2, eps } => {
-                let rate = rate / (1.0 - math::powi(beta1, t));
-                let root = math::sqrt(1.0 - math::powi(beta2, t));
-                for (((w, g), m), v) in one.zip(first).zip(second) {
-                    *m = beta1 * *m + (1.0 - beta1) * g;
-                    *v = beta2 * *v + (1.0 - beta2) * (g * g);
-                    *w -= rate * *m / (math::sqrt(*v) / root + eps);
-                }
+                let rate = isa.splat(rate / (1.0 - math::powi(beta1, t)));
+                let root = isa.splat(math::sqrt(1.0 - math::powi(beta2, t)));
+                let (new1, new2) = (isa.splat(1.0 - beta1), isa.splat(1.0 - beta2));
+                let (beta1, beta2, eps) = (isa.splat(beta1), isa.splat(beta2), isa.splat(eps));
+                each_with_two(
+                    isa,
+                    w,
+                    g,
+                    first,
+                    second,
+                    #[inline(always)]
+                    |w, g, m, v| {
+                        let m = beta1 * m + new1 * g;
+                        let v = beta2 * v + new2 * (g * g);
+                        (w - rate * m / (v.sqrt() / root + eps), m, v)
+                    },
+                );
             }
             Self::Rprop { rate, shrink, grow, least, most } => {
-                for (((w, g), before), size) in one.zip(first).zip(second) {
+                let w = w.as_flattened_mut().iter_mut().zip(g.as_flattened());
+                let memory = first.as_flattened_mut().iter_mut().zip(second.as_flattened_mut());
+                for ((w, g), (before, size)) in w.zip(memory) {
                     let agreement = g * *before;
                     let old = if t <= 1 { rate } else { *size };
                     let turned = agreement < 0.0;
@@ -201,23 +284,91 @@ impl Optimizer {
                 }
             }
             Self::PaperSgd { rate, carry } => {
-                for ((w, &g), before) in one.zip(first) {
-                    *w = (*w - rate * g) - carry * *before;
-                    *before = g;
-                }
+                let (rate, carry) = (isa.splat(rate), isa.splat(carry));
+                each_with(
+                    isa,
+                    w,
+                    g,
+                    first,
+                    #[inline(always)]
+                    |w, g, before| ((w - rate * g) - carry * before, g),
+                );
             }
             Self::PaperRmsProp { rate, decay, eps, carry, lambda } => {
-                for (((w, &g), s), before) in one.zip(first).zip(second) {
-                    let square = g * g;
-                    let next = decay * *s + (1.0 - decay) * square;
-                    let scaled = rate * (g / math::sqrt(next + eps));
-                    let is_first = *s == 0.0;
-                    *s = if is_first { square } else { next };
-                    let step = if is_first { rate * g } else { scaled };
-                    *w = ((*w - step) - carry * *before) - lambda * *w;
-                    *before = g;
-                }
+                let new = isa.splat(1.0 - decay);
+                let (rate, decay, eps, carry, lambda) = (
+                    isa.splat(rate),
+                    isa.splat(decay),
+                    isa.splat(eps),
+                    isa.splat(carry),
+                    isa.splat(lambda),
+                );
+                each_with_two(
+                    isa,
+                    w,
+                    g,
+                    first,
+                    second,
+                    #[inline(always)]
+                    |w, g, s, before| {
+                        let square = g * g;
+                        let next = decay * s + new * square;
+                        let scaled = rate * (g / (next + eps).sqrt());
+                        let step = s.if_zero(rate * g, scaled);
+                        (((w - step) - carry * before) - lambda * w, s.if_zero(square, next), g)
+                    },
+                );
             }
         }
     }
 }
+
+/// Replaces each `w` by `step(w, g)`.
+#[inline(always)]
+fn each<I: Lanes<W>, const W: usize>(
+    isa: I,
+    w: &mut [[f32; W]],
+    g: &[[f32; W]],
+    step: impl Fn(I::Register, I::Register) -> I::Register,
+) {
+    for (w, g) in w.iter_mut().zip(g) {
+        *w = isa.store(step(isa.load(w), isa.load(g)));
+    }
+}
+
+/// Replaces each `w` and its memory `a` by `step(w, g, a)`.
+#[cfg(feature = "full")]
+#[inline(always)]
+fn each_with<I: Lanes<W>, const W: usize>(
+    isa: I,
+    w: &mut [[f32; W]],
+    g: &[[f32; W]],
+    a: &mut [[f32; W]],
+    step: impl Fn(I::Register, I::Register, I::Register) -> (I::Register, I::Register),
+) {
+    for ((w, g), a) in w.iter_mut().zip(g).zip(a) {
+        let (new_w, new_a) = step(isa.load(w), isa.load(g), isa.load(a));
+        (*w, *a) = (isa.store(new_w), isa.store(new_a));
+    }
+}
+
+/// Replaces each `w` and its memory `a` and `b` by `step(w, g, a, b)`.
+#[cfg(feature = "full")]
+#[inline(always)]
+fn each_with_two<I: Lanes<W>, const W: usize>(
+    isa: I,
+    w: &mut [[f32; W]],
+    g: &[[f32; W]],
+    a: &mut [[f32; W]],
+    b: &mut [[f32; W]],
+    step: impl Fn(I::Register, I::Register, I::Register, I::Register) -> Three<I, W>,
+) {
+    for (((w, g), a), b) in w.iter_mut().zip(g).zip(a).zip(b) {
+        let (new_w, new_a, new_b) = step(isa.load(w), isa.load(g), isa.load(a), isa.load(b));
+        (*w, *a, *b) = (isa.store(new_w), isa.store(new_a), isa.store(new_b));
+    }
+}
+
+#[cfg(feature = "full")]
+type Three<I, const W: usize> =
+    (<I as Lanes<W>>::Register, <I as Lanes<W>>::Register, <I as Lanes<W>>::Register);

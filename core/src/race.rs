@@ -6,6 +6,7 @@
 //! batch: the same bits as if all had gone in step. A stretch ends where somebody could leave.
 
 use crate::book::{Book, Mean, racing};
+use crate::lanes::{Portable, Registers};
 use crate::mixer::Answers;
 use crate::{
     Batch, BatchLoss, Entry, Event, Mixer, Mixing, Net, Optimizer, Plan, Reason, Referee,
@@ -115,8 +116,13 @@ impl Racer<'_> {
     }
 
     /// Learns from the stretch, batch by batch, and stops where the loss is no longer finite.
-    #[inline(always)]
     pub fn run(&mut self, scratch: &mut [f32]) {
+        self.run_on(Portable, scratch);
+    }
+
+    /// [`Self::run`] in an instruction set's registers, to be called where they may be used.
+    #[inline(always)]
+    pub fn run_on(&mut self, isa: impl Registers, scratch: &mut [f32]) {
         let shape = self.net.entry.shape;
         let inputs = self.inputs.chunks_exact(self.batch.saturating_mul(shape.inputs).max(1));
         let values = self.batch.saturating_mul(shape.outputs).max(1);
@@ -124,7 +130,7 @@ impl Racer<'_> {
         let record = self.outputs.chunks_exact_mut(values).zip(self.losses.iter_mut());
         for ((inputs, targets), (outputs, losses)) in inputs.zip(targets).zip(record) {
             let batch = Batch { inputs, targets, samples: self.batch, held_back: self.held_back };
-            let loss = self.net.learn(batch, outputs, scratch);
+            let loss = self.net.learn_on(isa, batch, outputs, scratch);
             *losses = [loss.trained, loss.held_back];
             if !loss.is_finite() && !self.alone {
                 break;

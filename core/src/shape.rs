@@ -28,6 +28,8 @@ pub struct Layer {
     pub fan_in: usize,
     /// Units, and values that go out.
     pub fan_out: usize,
+    /// Parameters of the layers below it.
+    pub below: usize,
     /// Whether this is the last one, whose units are the net's outputs.
     pub last: bool,
 }
@@ -57,11 +59,15 @@ impl Shape {
 
     /// The layer of weights at `index`, counted from the inputs.
     pub const fn layer(self, index: usize) -> Layer {
-        Layer {
-            fan_in: if index == 0 { self.inputs } else { self.hidden },
-            fan_out: if index < self.layers { self.hidden } else { self.outputs },
-            last: index >= self.layers,
+        let fan_out = if index < self.layers { self.hidden } else { self.outputs };
+        let last = index >= self.layers;
+        if index == 0 {
+            return Layer { fan_in: self.inputs, fan_out, below: 0, last };
         }
+        let first = self.inputs.saturating_add(1);
+        let others = self.hidden.saturating_add(1).saturating_mul(index - 1);
+        let below = first.saturating_add(others).saturating_mul(self.hidden);
+        Layer { fan_in: self.hidden, fan_out, below, last }
     }
 
     /// The layers of weights, from the inputs to the outputs.
@@ -71,12 +77,7 @@ impl Shape {
 
     /// Parameters below the output layer.
     pub const fn hidden_parameters(self) -> usize {
-        if self.layers == 0 {
-            return 0;
-        }
-        let inner = self.layer(1).parameters();
-        let inner = if self.layers == 1 { 0 } else { inner };
-        self.layer(0).parameters().saturating_add(inner.saturating_mul(self.layers - 1))
+        self.layer(self.layers).below
     }
 
     /// Parameters of the output layer.

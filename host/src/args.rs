@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use crate::budget::Budget;
-use crate::crew::Isa;
 use crate::data::{self, Missing, Ordinal};
 use crate::device::args::{DeviceArguments, PlanArguments, WatchArguments};
+use crate::isa::Isa;
 use crate::nets::NetList;
 use crate::record::Preference;
 use crate::study::StudyArguments;

@@ -11,8 +11,9 @@ use crate::args::{
     ActivationName, FieldArguments, InitName, MixerName, OptimizerName, RaceArguments, RefereeName,
     TaskName,
 };
-use crate::crew::{Isa, Threads};
+use crate::crew::Threads;
 use crate::data::{self, Table};
+use crate::isa::Isa;
 use crate::nets::{Listed, NetList};
 use crate::record::Preference;
 use crate::source::Source;

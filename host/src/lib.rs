@@ -1,7 +1,7 @@
 //! The host's side of Derby: races on all cores, their views, and the command `derby`.
 //!
 //! The race itself is [`derby_core`]'s; what stands here feeds it samples ([`source`]), runs it
-//! on threads and vector registers ([`crew`]), tests the nets on samples held out ([`score`])
+//! on threads ([`crew`]) and vector registers ([`isa`]), tests the nets on samples held out ([`score`])
 //! and shows what happens ([`view`]). [`device`] does the same for races on microcontrollers.
 
 pub mod args;
@@ -10,6 +10,7 @@ pub mod crew;
 pub mod data;
 pub mod device;
 pub mod field;
+pub mod isa;
 pub mod isolate;
 pub mod nets;
 pub mod record;

@@ -82,7 +82,7 @@ pub fn command(arguments: &RaceArguments) -> Result<()> {
 pub fn race(
     field: &Field,
     crew: &mut Threads,
-    isa: crate::crew::Isa,
+    isa: crate::isa::Isa,
     views: &mut [Box<dyn View + '_>],
 ) -> Result<Outcome> {
     let started = Instant::now();

@@ -3,10 +3,10 @@
 use std::cmp::Ordering;
 
 use anyhow::Result;
+use derby_core::lanes::Registers;
 use derby_core::{Activation, Entry};
-use pulp::NullaryFnOnce;
 
-use crate::crew::Isa;
+use crate::isa::{Isa, Work};
 use crate::source::{Samples, Source};
 
 /// A net's test.
@@ -155,12 +155,11 @@ struct Predict<'p> {
     scratch: &'p mut [f32],
 }
 
-impl NullaryFnOnce for Predict<'_> {
-    type Output = ();
-
+impl Work for Predict<'_> {
     #[inline(always)]
-    fn call(self) {
-        self.entry.predict(self.parameters, self.inputs, self.outputs, self.scratch);
+    fn run(self, registers: impl Registers) {
+        let Self { entry, parameters, inputs, outputs, scratch } = self;
+        entry.predict_on(registers, parameters, inputs, outputs, scratch);
     }
 }
 

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
-use crate::crew::Isa;
+use crate::isa::Isa;
 use crate::run;
 use cell::Cell;
 use rows::{Results, Row};

@@ -1,7 +1,8 @@
 //! The kernels for processors without vector registers, where code is to be small: one sample at
 //! a time, 8 outputs of a panel in registers, and the few outputs of a narrow panel one by one.
 
-use super::{Layer, Run, panels};
+use super::{Layer, Run, Update, panels};
+use crate::lanes::Lanes;
 
 /// Outputs whose sums stay in registers together.
 const LANES: usize = 8;
@@ -11,7 +12,14 @@ const RUN: usize = 64;
 
 /// `z = x W + b` for `samples` samples.
 #[inline(never)]
-pub(crate) fn forward(layer: Layer, parameters: &[f32], samples: usize, x: &[f32], z: &mut [f32]) {
+pub(crate) fn forward(
+    _: impl Copy,
+    layer: Layer,
+    parameters: &[f32],
+    samples: usize,
+    x: &[f32],
+    z: &mut [f32],
+) {
     let z = z.chunks_exact_mut(layer.fan_out.max(1));
     for (x, z) in x.chunks_exact(layer.fan_in.max(1)).zip(z).take(samples) {
         each_panel(layer, parameters, z, |width, panel, z| match width {
@@ -51,7 +59,14 @@ fn forward_lanes<const ROW: usize, const PART: usize>(panel: &[f32], x: &[f32], 
 
 /// `e = d W'` for `samples` samples: what reaches the layer's inputs, before their slope.
 #[inline(never)]
-pub(crate) fn backward(layer: Layer, parameters: &[f32], samples: usize, d: &[f32], e: &mut [f32]) {
+pub(crate) fn backward(
+    _: impl Copy,
+    layer: Layer,
+    parameters: &[f32],
+    samples: usize,
+    d: &[f32],
+    e: &mut [f32],
+) {
     e.fill(0.0);
     let e = e.chunks_exact_mut(layer.fan_in.max(1));
     for (d, e) in d.chunks_exact(layer.fan_out.max(1)).zip(e).take(samples) {
@@ -135,12 +150,13 @@ impl Outputs for &mut [f32] {
 /// Sums each parameter's gradient over the samples of `d` and shows it, with the parameter, to
 /// `update`; every parameter once.
 #[inline(never)]
-pub(crate) fn gradient(
+pub(crate) fn gradient<I: Lanes<1>>(
+    isa: I,
     layer: Layer,
     parameters: &mut [f32],
     x: &[f32],
     d: &[f32],
-    mut update: impl FnMut(Run<'_>),
+    mut update: impl Update<I>,
 ) {
     let mut sums = [0.0; RUN];
     let mut rest = parameters;
@@ -166,7 +182,9 @@ pub(crate) fn gradient(
                 let x = if biases { &[1.0] } else { x.get(input..).unwrap_or_default() };
                 outer(gradients, x, d);
             }
-            update(Run { offset, parameters, gradients, biases });
+            let (parameters, gradients) =
+                (parameters.as_chunks_mut().0, gradients.as_chunks_mut().0);
+            update.run::<1>(isa, Run { layer, offset, parameters, gradients, biases });
             offset = offset.saturating_add(count);
             input = input.saturating_add(rows);
         }

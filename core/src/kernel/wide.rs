@@ -1,18 +1,21 @@
 //! The kernels for vector registers: tiles of sums that stay in registers over blocks of samples
 //! and inputs, a copy for each width of a panel.
 
-use super::{Layer, Run, panel_width};
+use super::{Layer, Run, Update, panel_width};
+use crate::lanes::{Lanes, Registers};
 
 /// One kernel, called for each panel of a layer from the first output to the last. It holds the
 /// parameters not yet visited and takes its panel from them.
-trait Panels {
+trait Panels<I> {
     /// `first` is the panel's first output, `W` its width.
-    fn panel<const W: usize>(&mut self, first: usize);
+    fn panel<const W: usize>(&mut self, first: usize)
+    where
+        I: Lanes<W>;
 }
 
 /// Shows `kernel` every panel: one copy of it for each width.
 #[inline(always)]
-fn walk(fan_out: usize, mut kernel: impl Panels) {
+fn walk<I: Registers>(fan_out: usize, mut kernel: impl Panels<I>) {
     let mut first = 0;
     while let Some(left) = fan_out.checked_sub(first).filter(|&left| left > 0) {
         let width = panel_width(left);
@@ -27,16 +30,6 @@ fn walk(fan_out: usize, mut kernel: impl Panels) {
     }
 }
 
-/// Splits the first `S` rows of `width` numbers off `rest`.
-#[inline(always)]
-fn rows<'r, const S: usize>(rest: &mut &'r [f32], width: usize) -> Option<[&'r [f32]; S]> {
-    let mut found = [&[][..]; S];
-    for row in &mut found {
-        (*row, *rest) = rest.split_at_checked(width)?;
-    }
-    Some(found)
-}
-
 /// `W` numbers of a row from `first` on.
 #[inline(always)]
 fn lanes<const W: usize>(row: &[f32], first: usize) -> Option<&[f32; W]> {
@@ -49,85 +42,106 @@ fn lanes_mut<const W: usize>(row: &mut [f32], first: usize) -> Option<&mut [f32;
     row.get_mut(first..)?.first_chunk_mut()
 }
 
-/// `S` rows of `L` sums. All three kernels are sums of outer products, over inputs, outputs or
-/// samples.
-type Tile<const L: usize, const S: usize> = [[f32; L]; S];
+/// `S` rows of sums, each a register. All three kernels are sums of outer products, over inputs,
+/// outputs or samples.
+type Tile<I, const W: usize, const S: usize> = [<I as Lanes<W>>::Register; S];
 
-/// Written out for each `S`, as compilers keep sums in registers only when no index into them
-/// is left.
-trait Outer<const L: usize, const S: usize>: Sized {
-    /// Adds `vector * scalars[s]` to each row s, one step after the other.
-    fn add<'v>(self, steps: impl Iterator<Item = (&'v [f32; L], [f32; S])>) -> Self;
-
-    /// The scalars at `place` in each of `rows`.
-    fn scalars(rows: [&[f32]; S], place: usize) -> Option<[f32; S]>;
-}
-
-macro_rules! outer {
-    ($S:literal: $($sums:ident $scalar:ident),*) => {
-        impl<const L: usize> Outer<L, $S> for Tile<L, $S> {
-            #[inline(always)]
-            fn add<'v>(self, steps: impl Iterator<Item = (&'v [f32; L], [f32; $S])>) -> Self {
-                let [$(mut $sums),*] = self;
-                for (vector, [$($scalar),*]) in steps {
-                    $( axpy(&mut $sums, vector, $scalar); )*
-                }
-                [$($sums),*]
-            }
-
-            #[inline(always)]
-            fn scalars(rows: [&[f32]; $S], place: usize) -> Option<[f32; $S]> {
-                let [$($scalar),*] = rows;
-                Some([$(*$scalar.get(place)?),*])
-            }
-        }
-    };
-}
-outer!(5: a p, b q, c r, d s, e t);
-outer!(4: a p, b q, c r, d s);
-outer!(1: a p);
-
+/// Adds `vector * scalars[s]` to each row s.
 #[inline(always)]
-fn axpy<const L: usize>(sums: &mut [f32; L], vector: &[f32; L], scalar: f32) {
-    for (sum, v) in sums.iter_mut().zip(vector) {
-        *sum += v * scalar;
+fn add_one<I: Lanes<W>, const W: usize, const S: usize>(
+    isa: I,
+    sums: &mut Tile<I, W, S>,
+    vector: &[f32; W],
+    scalars: [f32; S],
+) {
+    let vector = isa.load(vector);
+    for (sum, scalar) in sums.iter_mut().zip(scalars) {
+        *sum = *sum + vector * isa.splat(scalar);
     }
 }
 
 /// Adds the outer products of `vectors` with the scalars that stand at the same place in `rows`.
 #[inline(always)]
-fn add_all<const L: usize, const S: usize>(
-    sums: Tile<L, S>,
-    vectors: &[[f32; L]],
+fn add_all<I: Lanes<W>, const W: usize, const S: usize>(
+    isa: I,
+    sums: &mut Tile<I, W, S>,
+    vectors: &[[f32; W]],
     rows: [&[f32]; S],
-) -> Tile<L, S>
-where
-    Tile<L, S>: Outer<L, S>,
-{
-    let steps = vectors.iter().enumerate();
-    sums.add(steps.map_while(|(place, v)| Some((v, Tile::<L, S>::scalars(rows, place)?))))
+) {
+    let mut equal = [&[][..]; S];
+    for (equal, row) in equal.iter_mut().zip(rows) {
+        let Some(row) = row.get(..vectors.len()) else { return };
+        *equal = row;
+    }
+    // All of one length, so that the compiler sees that no check below can fail.
+    for place in 0..vectors.len() {
+        let Some(vector) = vectors.get(place) else { return };
+        let vector = isa.load(vector);
+        for (sum, row) in sums.iter_mut().zip(&equal) {
+            let Some(&scalar) = row.get(place) else { return };
+            *sum = *sum + vector * isa.splat(scalar);
+        }
+    }
 }
 
-/// How many samples to take at once when `left` remain: enough sums to hide the latency of an
-/// addition, few enough to stay in registers.
+/// How many rows to take at once when `left` remain and `most` sums fit in registers.
 #[inline(always)]
-const fn block(left: usize) -> usize {
-    if left >= 10 || left == 5 {
-        5
-    } else if left >= 4 {
+const fn block(left: usize, most: usize) -> usize {
+    if most >= 10 && left >= 10 {
+        10
+    } else if most == ROWS && left >= ROWS {
+        ROWS
+    } else if most >= 4 && left >= 4 {
         4
+    } else if left >= 2 {
+        2
     } else {
         1
     }
 }
 
-/// `z = x W + b` for `samples` samples.
-#[inline(always)]
-pub(crate) fn forward(layer: Layer, parameters: &[f32], samples: usize, x: &[f32], z: &mut [f32]) {
-    walk(layer.fan_out, Forward { layer, parameters, samples, x, z });
+/// Calls `$kernel::<.., S>` for blocks of S of the `$left` rows, as many as fit in registers.
+macro_rules! blocks {
+    ($I:ident, $W:ident, $left:expr, $kernel:ident $arguments:tt) => {{
+        let mut left = $left;
+        while left > 0 {
+            let taken = block(left, <$I as Lanes<$W>>::SUMS);
+            match taken {
+                10 => $kernel::<$I, $W, 10> $arguments,
+                4 => $kernel::<$I, $W, 4> $arguments,
+                2 => $kernel::<$I, $W, 2> $arguments,
+                _ => $kernel::<$I, $W, 1> $arguments,
+            }
+            left -= taken;
+        }
+    }};
 }
 
-struct Forward<'k> {
+/// Takes the first `S` rows of `width` numbers.
+#[inline(always)]
+fn take_rows<'r, const S: usize>(rest: &mut &'r [f32], width: usize) -> [&'r [f32]; S] {
+    let mut rows = [&[][..]; S];
+    for row in &mut rows {
+        (*row, *rest) = rest.split_at_checked(width).unwrap_or_default();
+    }
+    rows
+}
+
+/// `z = x W + b` for `samples` samples.
+#[inline(always)]
+pub(crate) fn forward(
+    isa: impl Registers,
+    layer: Layer,
+    parameters: &[f32],
+    samples: usize,
+    x: &[f32],
+    z: &mut [f32],
+) {
+    walk(layer.fan_out, Forward { isa, layer, parameters, samples, x, z });
+}
+
+struct Forward<'k, I> {
+    isa: I,
     layer: Layer,
     parameters: &'k [f32],
     samples: usize,
@@ -135,9 +149,12 @@ struct Forward<'k> {
     z: &'k mut [f32],
 }
 
-impl Panels for Forward<'_> {
+impl<I: Registers> Panels<I> for Forward<'_, I> {
     #[inline(always)]
-    fn panel<const W: usize>(&mut self, first: usize) {
+    fn panel<const W: usize>(&mut self, first: usize)
+    where
+        I: Lanes<W>,
+    {
         let Layer { fan_in, fan_out, .. } = self.layer;
         let size = (fan_in + 1) * W;
         let Some((panel, rest)) = self.parameters.split_at_checked(size) else { return };
@@ -145,48 +162,46 @@ impl Panels for Forward<'_> {
         let Some((bias, weights)) = panel.as_chunks::<W>().0.split_last() else { return };
         let mut x = self.x;
         let mut z = self.z.chunks_exact_mut(fan_out.max(1));
-        let mut left = self.samples;
-        while left > 0 {
-            let taken = block(left);
-            match taken {
-                5 => block_forward::<W, 5>(weights, bias, &mut x, fan_in, &mut z, first),
-                4 => block_forward::<W, 4>(weights, bias, &mut x, fan_in, &mut z, first),
-                _ => block_forward::<W, 1>(weights, bias, &mut x, fan_in, &mut z, first),
-            }
-            left -= taken;
-        }
+        let (isa, x, z) = (self.isa, &mut x, &mut z);
+        blocks!(I, W, self.samples, block_forward(isa, weights, bias, x, z, first));
     }
 }
 
 #[inline(always)]
-fn block_forward<'z, const W: usize, const S: usize>(
+fn block_forward<'z, I: Lanes<W>, const W: usize, const S: usize>(
+    isa: I,
     weights: &[[f32; W]],
     bias: &[f32; W],
     x: &mut &[f32],
-    fan_in: usize,
     z: &mut impl Iterator<Item = &'z mut [f32]>,
     first: usize,
-) where
-    Tile<W, S>: Outer<W, S>,
-{
-    let Some(x) = rows::<S>(x, fan_in) else { return };
-    let sums = add_all([[0.0; W]; S], weights, x);
-    for (sums, z) in sums.iter().zip(z) {
+) {
+    let x = take_rows::<S>(x, weights.len());
+    let mut sums = [isa.splat(0.0); S];
+    add_all(isa, &mut sums, weights, x);
+    let bias = isa.load(bias);
+    for (sum, z) in sums.into_iter().zip(z) {
         let Some(z) = lanes_mut::<W>(z, first) else { return };
-        for ((z, sum), bias) in z.iter_mut().zip(sums).zip(bias) {
-            *z = sum + bias;
-        }
+        *z = isa.store(sum + bias);
     }
 }
 
 /// `e = d W'` for `samples` samples: what reaches the layer's inputs, before their slope.
 #[inline(always)]
-pub(crate) fn backward(layer: Layer, parameters: &[f32], samples: usize, d: &[f32], e: &mut [f32]) {
+pub(crate) fn backward(
+    isa: impl Registers,
+    layer: Layer,
+    parameters: &[f32],
+    samples: usize,
+    d: &[f32],
+    e: &mut [f32],
+) {
     e.fill(0.0);
-    walk(layer.fan_out, Backward { layer, parameters, samples, d, e });
+    walk(layer.fan_out, Backward { isa, layer, parameters, samples, d, e });
 }
 
-struct Backward<'k> {
+struct Backward<'k, I> {
+    isa: I,
     layer: Layer,
     parameters: &'k [f32],
     samples: usize,
@@ -194,172 +209,234 @@ struct Backward<'k> {
     e: &'k mut [f32],
 }
 
-impl Panels for Backward<'_> {
+impl<I: Registers> Panels<I> for Backward<'_, I> {
     #[inline(always)]
-    fn panel<const W: usize>(&mut self, first: usize) {
+    fn panel<const W: usize>(&mut self, first: usize)
+    where
+        I: Lanes<W>,
+    {
         let size = (self.layer.fan_in + 1) * W;
         let Some((panel, rest)) = self.parameters.split_at_checked(size) else { return };
         self.parameters = rest;
         let Some((_, weights)) = panel.as_chunks::<W>().0.split_last() else { return };
-        let mut input = 0;
-        let (blocks, weights) = weights.as_chunks::<16>();
-        for weights in blocks {
-            self.inputs::<W, 16>(weights, first, input);
-            input += 16;
-        }
-        let (blocks, weights) = weights.as_chunks::<8>();
-        for weights in blocks {
-            self.inputs::<W, 8>(weights, first, input);
-            input += 8;
-        }
-        for weights in weights {
-            self.inputs::<W, 1>(core::array::from_ref(weights), first, input);
-            input += 1;
-        }
+        let weights = self.squares::<W, 16>(weights, first);
+        let weights = self.squares::<W, 8>(weights, first);
+        let weights = self.squares::<W, 4>(weights, first);
+        self.singles(weights, first);
     }
 }
 
-impl Backward<'_> {
-    /// Adds a panel's part to `L` inputs from `input` on. The block of weights is transposed
-    /// first, so that a register holds `L` inputs and each sums on its own.
+impl<I: Registers> Backward<'_, I> {
+    /// Adds a panel's part to the first inputs, in squares of `T` inputs and `T` outputs. A
+    /// square is transposed first, so that a register holds `T` inputs and each sums on its own.
+    /// Returns the rows of the inputs that are left.
     #[inline(always)]
-    fn inputs<const W: usize, const L: usize>(
+    fn squares<'w, const W: usize, const T: usize>(
         &mut self,
-        weights: &[[f32; W]; L],
+        weights: &'w [[f32; W]],
         first: usize,
-        input: usize,
-    ) {
+    ) -> &'w [[f32; W]]
+    where
+        I: Lanes<T>,
+    {
+        if W < T || !<I as Lanes<T>>::NATIVE {
+            return weights;
+        }
+        let Layer { fan_in, .. } = self.layer;
+        let isa = self.isa;
+        let (blocks, rest) = weights.as_chunks::<T>();
+        let mut input = fan_in - weights.len();
+        for block in blocks {
+            for column in (0..W).step_by(T) {
+                let by_output = square(isa, block, column);
+                let (d, e, output) = (&mut &*self.d, &mut &mut *self.e, first + column);
+                blocks!(
+                    I,
+                    T,
+                    self.samples,
+                    block_backward(isa, self.layer, &by_output, d, output, e, input)
+                );
+            }
+            input += T;
+        }
+        rest
+    }
+
+    /// The same for the last inputs, one by one.
+    #[inline(always)]
+    fn singles<const W: usize>(&mut self, weights: &[[f32; W]], first: usize) {
         let Layer { fan_in, fan_out, .. } = self.layer;
-        let mut by_output = [[0.0; L]; W];
-        for (lane, row) in weights.iter().enumerate() {
-            for (column, &weight) in by_output.iter_mut().zip(row) {
-                if let Some(slot) = column.get_mut(lane) {
-                    *slot = weight;
+        let input = fan_in - weights.len();
+        let samples = self.d.chunks_exact(fan_out.max(1));
+        for (d, e) in samples.zip(self.e.chunks_exact_mut(fan_in.max(1))).take(self.samples) {
+            let Some(d) = lanes::<W>(d, first) else { return };
+            for (e, row) in e.iter_mut().skip(input).zip(weights) {
+                for (d, w) in d.iter().zip(row) {
+                    *e += w * d;
                 }
             }
         }
-        let mut d = self.d;
-        let mut e = self.e.chunks_exact_mut(fan_in.max(1));
-        let mut left = self.samples;
-        while left > 0 {
-            let taken = block(left);
-            match taken {
-                5 => block_backward::<W, L, 5>(&by_output, &mut d, fan_out, first, &mut e, input),
-                4 => block_backward::<W, L, 4>(&by_output, &mut d, fan_out, first, &mut e, input),
-                _ => block_backward::<W, L, 1>(&by_output, &mut d, fan_out, first, &mut e, input),
-            }
-            left -= taken;
-        }
     }
 }
 
+/// The weights of `T` inputs to `T` outputs from `column` on, by output.
 #[inline(always)]
-fn block_backward<'e, const W: usize, const L: usize, const S: usize>(
-    by_output: &[[f32; L]; W],
-    d: &mut &[f32],
-    fan_out: usize,
-    first: usize,
-    e: &mut impl Iterator<Item = &'e mut [f32]>,
-    input: usize,
-) where
-    Tile<L, S>: Outer<L, S>,
-{
-    let Some(d) = rows::<S>(d, fan_out) else { return };
-    let mut deltas = [&[][..]; S];
-    for (deltas, row) in deltas.iter_mut().zip(d) {
-        let Some(lanes) = lanes::<W>(row, first) else { return };
-        *deltas = lanes;
-    }
-    let mut slots = [const { None }; S];
-    let mut sums = [[0.0; L]; S];
-    for ((slot, sums), e) in slots.iter_mut().zip(&mut sums).zip(e) {
-        let Some(lanes) = lanes_mut::<L>(e, input) else { return };
-        *sums = *lanes;
-        *slot = Some(lanes);
-    }
-    let sums = add_all(sums, by_output, deltas);
-    for (slot, sums) in slots.into_iter().zip(sums) {
-        if let Some(slot) = slot {
-            *slot = sums;
+fn square<I: Lanes<T>, const W: usize, const T: usize>(
+    isa: I,
+    block: &[[f32; W]; T],
+    column: usize,
+) -> [[f32; T]; T] {
+    let mut rows = [isa.splat(0.0); T];
+    for (row, weights) in rows.iter_mut().zip(block) {
+        if let Some(weights) = lanes::<T>(weights, column) {
+            *row = isa.load(weights);
         }
+    }
+    let mut by_output = [[0.0; T]; T];
+    for (slot, row) in by_output.iter_mut().zip(isa.transpose(rows)) {
+        *slot = isa.store(row);
+    }
+    by_output
+}
+
+#[inline(always)]
+fn block_backward<I: Lanes<T>, const T: usize, const S: usize>(
+    isa: I,
+    layer: Layer,
+    by_output: &[[f32; T]; T],
+    d: &mut &[f32],
+    output: usize,
+    e: &mut &mut [f32],
+    input: usize,
+) {
+    let mut deltas = take_rows::<S>(d, layer.fan_out);
+    for row in &mut deltas {
+        *row = row.get(output..).unwrap_or_default();
+    }
+    let taken = core::mem::take(e).split_at_mut_checked(S * layer.fan_in);
+    let Some((own, rest)) = taken else { return };
+    *e = rest;
+    let mut sums = [isa.splat(0.0); S];
+    for (sum, e) in sums.iter_mut().zip(own.chunks_exact(layer.fan_in.max(1))) {
+        let Some(e) = lanes::<T>(e, input) else { return };
+        *sum = isa.load(e);
+    }
+    add_all(isa, &mut sums, by_output, deltas);
+    for (sum, e) in sums.into_iter().zip(own.chunks_exact_mut(layer.fan_in.max(1))) {
+        let Some(e) = lanes_mut::<T>(e, input) else { return };
+        *e = isa.store(sum);
     }
 }
 
 /// Sums each parameter's gradient over `samples` samples and shows it, with the parameter, to
 /// `update`; every parameter once.
 #[inline(always)]
-pub(crate) fn gradient(
+pub(crate) fn gradient<I: Registers>(
+    isa: I,
     layer: Layer,
     parameters: &mut [f32],
     x: &[f32],
     d: &[f32],
-    update: impl FnMut(Run<'_>),
+    update: impl Update<I>,
 ) {
-    walk(layer.fan_out, Gradient { layer, parameters, offset: 0, x, d, update });
+    walk(layer.fan_out, Gradient { isa, layer, parameters, offset: 0, x, d, update });
 }
 
-/// Rows of weights whose gradients are summed side by side in registers.
-const ROWS: usize = 4;
+/// Rows of weights whose gradients are summed side by side at most.
+const ROWS: usize = 8;
 
-struct Gradient<'k, F> {
+struct Gradient<'k, I, U> {
+    isa: I,
     layer: Layer,
     parameters: &'k mut [f32],
     offset: usize,
     x: &'k [f32],
     d: &'k [f32],
-    update: F,
+    update: U,
 }
 
-impl<F: FnMut(Run<'_>)> Panels for Gradient<'_, F> {
+impl<I: Registers, U: Update<I>> Panels<I> for Gradient<'_, I, U> {
     #[inline(always)]
-    fn panel<const W: usize>(&mut self, first: usize) {
-        let size = (self.layer.fan_in + 1) * W;
+    fn panel<const W: usize>(&mut self, first: usize)
+    where
+        I: Lanes<W>,
+    {
+        let Layer { fan_in, fan_out, .. } = self.layer;
+        let size = (fan_in + 1) * W;
         let parameters = core::mem::take(&mut self.parameters);
         let Some((panel, rest)) = parameters.split_at_mut_checked(size) else { return };
         self.parameters = rest;
-        let Some((bias, weights)) = panel.as_chunks_mut::<W>().0.split_last_mut() else { return };
+        let Some((bias, mut weights)) = panel.as_chunks_mut::<W>().0.split_last_mut() else {
+            return;
+        };
+        let x = self.x.chunks_exact(fan_in.max(1));
+        let samples = x.zip(self.d.chunks_exact(fan_out.max(1)));
         let mut input = 0;
-        let (blocks, weights) = weights.as_chunks_mut::<ROWS>();
-        for weights in blocks {
-            self.inputs(weights, first, input);
-            input += ROWS;
-        }
-        for weights in weights {
-            self.inputs(core::array::from_mut(weights), first, input);
-            input += 1;
-        }
-        let mut sums = [0.0; W];
-        for d in self.d.chunks_exact(self.layer.fan_out.max(1)) {
-            let Some(d) = lanes::<W>(d, first) else { return };
-            for (sum, d) in sums.iter_mut().zip(d) {
-                *sum += d;
+        let mut sums = [[0.0; W]; ROWS];
+        loop {
+            let left = weights.len();
+            let rows = block(left, <I as Lanes<W>>::SUMS.min(ROWS));
+            match rows {
+                _ if left == 0 => block_bias(self.isa, self.d, fan_out, first, &mut sums),
+                8 => block_gradient::<I, W, 8>(self.isa, samples.clone(), input, first, &mut sums),
+                4 => block_gradient::<I, W, 4>(self.isa, samples.clone(), input, first, &mut sums),
+                2 => block_gradient::<I, W, 2>(self.isa, samples.clone(), input, first, &mut sums),
+                _ => block_gradient::<I, W, 1>(self.isa, samples.clone(), input, first, &mut sums),
             }
+            // One call for all, as each is a copy of every optimizer.
+            let biases = left == 0;
+            let (parameters, rest) = if biases {
+                (core::slice::from_mut(bias), &mut [][..])
+            } else {
+                core::mem::take(&mut weights).split_at_mut_checked(rows).unwrap_or_default()
+            };
+            weights = rest;
+            let Some(gradients) = sums.get_mut(..parameters.len()) else { return };
+            let (layer, offset) = (self.layer, self.offset);
+            self.offset += parameters.as_flattened().len();
+            self.update.run(self.isa, Run { layer, offset, parameters, gradients, biases });
+            if biases {
+                return;
+            }
+            input += rows;
         }
-        self.run(bias, &mut sums, true);
     }
 }
 
-impl<F: FnMut(Run<'_>)> Gradient<'_, F> {
-    #[inline(always)]
-    fn inputs<const W: usize, const R: usize>(
-        &mut self,
-        weights: &mut [[f32; W]; R],
-        first: usize,
-        input: usize,
-    ) where
-        Tile<W, R>: Outer<W, R>,
-    {
-        let Layer { fan_in, fan_out, .. } = self.layer;
-        let samples = self.x.chunks_exact(fan_in.max(1)).zip(self.d.chunks_exact(fan_out.max(1)));
-        let steps = samples.map_while(|(x, d)| Some((lanes(d, first)?, *lanes(x, input)?)));
-        let mut sums = [[0.0; W]; R].add(steps);
-        self.run(weights.as_flattened_mut(), sums.as_flattened_mut(), false);
+/// The gradients of `R` inputs' weights to `W` outputs.
+#[inline(always)]
+fn block_gradient<'s, I: Lanes<W>, const W: usize, const R: usize>(
+    isa: I,
+    samples: impl Iterator<Item = (&'s [f32], &'s [f32])>,
+    input: usize,
+    first: usize,
+    gradients: &mut [[f32; W]],
+) {
+    let mut sums = [isa.splat(0.0); R];
+    for (x, d) in samples {
+        let (Some(x), Some(d)) = (lanes::<R>(x, input), lanes::<W>(d, first)) else { break };
+        add_one(isa, &mut sums, d, *x);
     }
+    for (gradient, sum) in gradients.iter_mut().zip(sums) {
+        *gradient = isa.store(sum);
+    }
+}
 
-    #[inline(always)]
-    fn run(&mut self, parameters: &mut [f32], gradients: &mut [f32], biases: bool) {
-        let offset = self.offset;
-        self.offset += parameters.len();
-        (self.update)(Run { offset, parameters, gradients, biases });
+/// The gradients of `W` biases.
+#[inline(always)]
+fn block_bias<I: Lanes<W>, const W: usize>(
+    isa: I,
+    d: &[f32],
+    fan_out: usize,
+    first: usize,
+    gradients: &mut [[f32; W]],
+) {
+    let mut sum = isa.splat(0.0);
+    for d in d.chunks_exact(fan_out.max(1)) {
+        let Some(d) = lanes::<W>(d, first) else { break };
+        sum = sum + isa.load(d);
+    }
+    if let Some(gradient) = gradients.first_mut() {
+        *gradient = isa.store(sum);
     }
 }

@@ -57,7 +57,7 @@ impl Mixer<'_> {
             }
             let first = first.get_mut(start..end).unwrap_or_default();
             let second = second.get_mut(start..end).unwrap_or_default();
-            optimizer.step(self.steps, 0.0, weights, self.gradients, first, second);
+            optimizer.step_each(self.steps, weights, self.gradients, first, second);
         }
     }
 }

@@ -5,8 +5,9 @@ use derby_core::Event;
 use derby_wire::Frames;
 use serde_json::Value;
 
-use crate::crew::{Isa, Threads};
+use crate::crew::Threads;
 use crate::field::Field;
+use crate::isa::Isa;
 use crate::run::{self, Outcome};
 use crate::view::View;
 

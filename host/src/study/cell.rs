@@ -11,9 +11,9 @@ use derby_core::{
 use super::rows::Row;
 use super::tape::{Player, Tape, Trainer};
 use super::{Rule, Start, StudyTask};
-use crate::crew::Isa;
 use crate::data::{self, Table};
 use crate::field;
+use crate::isa::Isa;
 use crate::score::Examiner;
 use crate::source::{Samples, Source};
 

@@ -2,7 +2,8 @@
 
 use derby_core::{Crew, Racer};
 
-use crate::crew::Isa;
+use crate::crew;
+use crate::isa::Isa;
 
 /// The answers and losses of a piece of the stream.
 #[derive(Clone, Debug)]
@@ -56,7 +57,7 @@ impl Crew for Trainer<'_> {
         for mut racer in racers {
             *self.work += work(&racer);
             self.scratch.resize(racer.scratch().max(self.scratch.len()), 0.0);
-            self.isa.train(&mut racer, self.scratch);
+            crew::train(self.isa, &mut racer, self.scratch);
             let (outputs, losses) = racer.record();
             // A net may have been away: its tape is filled up to where it is now.
             let at = ((racer.first() - self.tape.first) as usize) / self.tape.batch;
