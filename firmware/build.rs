@@ -1,6 +1,6 @@
 //! Turns two environment variables into an image's constants: `DERBY_BOARD`, a row of the table
 //! in `boards/`, into the linker's memory map, and `DERBY_RACE`, a file of Rust constants, into
-//! the race.
+//! the race. `DERBY_NET` is the module of the net that the image `infer` answers with.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, process};
@@ -19,6 +19,7 @@ fn run() -> Result<(), String> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=DERBY_BOARD");
     println!("cargo::rerun-if-env-changed=DERBY_RACE");
+    println!("cargo::rerun-if-env-changed=DERBY_NET");
 
     let board = board()?;
     check(board)?;
@@ -33,13 +34,15 @@ fn run() -> Result<(), String> {
         }
     }
     println!("cargo::rustc-env=DERBY_RACE_FILE={}", race(board)?.display());
+    let net = file("DERBY_NET", || Path::new("nets").join("xor.rs"))?;
+    println!("cargo::rustc-env=DERBY_NET_FILE={}", net.display());
 
     println!("cargo::rustc-env=DEFMT_LOG=info"); // without it only errors are logged
 
     // Here and not in .cargo/config.toml, where RUSTFLAGS in the environment would replace them.
     println!("cargo::rustc-link-search={}", out.display());
     println!("cargo::rustc-link-arg-bins=-Tlink.x");
-    for image in ["race", "serve", "bench", "faults"] {
+    for image in ["race", "serve", "bench", "faults", "infer"] {
         println!("cargo::rustc-link-arg-bin={image}=-Tdefmt.x");
     }
     Ok(())
@@ -97,17 +100,18 @@ fn constants(board: &Board) -> String {
 
 /// The file with the race's constants: `DERBY_RACE`, or the one for boards of this size.
 fn race(board: &Board) -> Result<PathBuf, String> {
+    file("DERBY_RACE", || {
+        let size = if board.static_ram() < 0x8000 { "small" } else { "nine" };
+        Path::new("races").join(size).with_extension("rs")
+    })
+}
+
+/// The file of Rust that a variable names, or another where it is not set.
+fn file(name: &str, other: impl FnOnce() -> PathBuf) -> Result<PathBuf, String> {
     let folder = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
-    let file = env::var_os("DERBY_RACE").map_or_else(
-        || {
-            let size = if board.static_ram() < 0x8000 { "small" } else { "nine" };
-            Path::new("races").join(size).with_extension("rs")
-        },
-        PathBuf::from,
-    );
-    let path = folder.join(file);
+    let path = folder.join(env::var_os(name).map_or_else(other, PathBuf::from));
     println!("cargo::rerun-if-changed={}", path.display());
-    path.canonicalize().map_err(|error| format!("DERBY_RACE={}: {error}", path.display()))
+    path.canonicalize().map_err(|error| format!("{name}={}: {error}", path.display()))
 }
 
 fn variable(name: &str) -> Result<String, String> {

@@ -214,3 +214,30 @@ fn questions_of_another_width() {
     });
     assert_eq!(refused, SampleError::Inputs { width: 2, given: 0 });
 }
+
+#[test]
+fn parameters_to_begin_with() {
+    let entries = with_shape(Shape::new(3, 5, 1, 2));
+    let mut memory = vec![0.0; Plan::of(&entries, &Settings::NEW).total()];
+    let mut books = [Book::NEW; 2];
+    let mut race = Race::new(&entries, Settings::NEW, &mut memory, &mut books).unwrap();
+    let drawn = race.hash();
+    let (first, second) = (entries[0].shape.parameters(), entries[1].shape.parameters());
+    for (net, parameters) in [
+        (1, vec![0.5; second - 1]),
+        (1, vec![0.5; second + 1]),
+        (1, [vec![0.5; second - 1], vec![f32::NAN]].concat()),
+        (0, [vec![f32::INFINITY], vec![0.5; first - 1]].concat()),
+        (2, vec![0.5; second]),
+        (usize::MAX, vec![]),
+    ] {
+        assert_eq!(race.begin_with(net, &parameters), Err(SetupError::Parameters { net }));
+        assert_eq!(race.hash(), drawn, "net {net} was touched");
+    }
+    race.begin_with(1, &vec![0.5; second]).unwrap();
+    let mut parameters = race.parameters();
+    let mut alone = vec![0.0; first];
+    entries[0].start(&mut alone);
+    assert_eq!(parameters.next().unwrap(), alone);
+    assert_eq!(parameters.next().unwrap(), vec![0.5; second]);
+}

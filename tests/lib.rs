@@ -3,7 +3,19 @@
 pub mod model;
 pub mod told;
 
+use std::sync::OnceLock;
+
+use escargot::{CargoBuild, CargoRun};
 use proptest::test_runner::{Config, RngSeed};
+
+/// The command `derby`, built as the tests are.
+pub fn program() -> &'static CargoRun {
+    static PROGRAM: OnceLock<CargoRun> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let build = CargoBuild::new().package("derby").bin("derby").current_release();
+        build.run().expect("the command builds")
+    })
+}
 
 /// Settings of a property test of `cases` cases drawn from `seed`. They are the same in every run,
 /// so that what has passed passes; PROPTEST_CASES and PROPTEST_RNG_SEED look further.

@@ -43,6 +43,11 @@ pub enum SetupError {
         /// Books given.
         given: usize,
     },
+    /// Parameters to begin with are not as many as the net has, or not all finite.
+    Parameters {
+        /// The net's place among the entries.
+        net: usize,
+    },
 }
 
 impl fmt::Display for SetupError {
@@ -69,6 +74,9 @@ impl fmt::Display for SetupError {
             }
             Self::Books { needed, given } => {
                 write!(f, "the race needs {needed} books and got {given}")
+            }
+            Self::Parameters { net } => {
+                write!(f, "net {net} cannot begin with parameters of another size or not finite")
             }
         }
     }

@@ -264,6 +264,29 @@ impl<'a> Race<'a> {
         })
     }
 
+    /// Has a net begin with `parameters` that it has learned elsewhere, laid out as in
+    /// [`Entry::place`], instead of those drawn for it.
+    ///
+    /// # Errors
+    /// [`SetupError::Parameters`] when there is no such net, or they are not as many as it has,
+    /// or not finite; nothing has changed then.
+    pub fn begin_with(&mut self, net: usize, parameters: &[f32]) -> Result<(), SetupError> {
+        let refused = SetupError::Parameters { net };
+        let (before, entry) = self
+            .entries
+            .split_at_checked(net)
+            .and_then(|(before, at)| Some((before, at.first()?)))
+            .ok_or(refused)?;
+        if parameters.len() != entry.shape.parameters() || !parameters.iter().all(|w| w.is_finite())
+        {
+            return Err(refused);
+        }
+        let start =
+            before.iter().fold(0_usize, |sum, entry| sum.saturating_add(entry.shape.parameters()));
+        place(self.parameters, start, parameters);
+        Ok(())
+    }
+
     /// Tells who is at the start.
     pub fn start(&self, sink: &mut Sink<'_>) {
         let Settings { batch, held_back, .. } = self.settings;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::budget::Budget;
 use crate::data::{self, Missing, Ordinal};
 use crate::device::args::{DeviceArguments, PlanArguments, WatchArguments};
+use crate::export;
 use crate::isa::Isa;
 use crate::nets::NetList;
 use crate::record::Preference;
@@ -21,11 +22,30 @@ Examples:
   derby race --paper --seeds 10
   derby race --task xor --nets 8..32/8x1..2 --samples 200000
   derby race wine.csv --target cultivar
-  derby isolate --paper")]
+  derby isolate --paper
+  derby race wine.csv --target cultivar --out run.jsonl
+  derby report run.jsonl
+  derby export run.jsonl --format c --output wine.h")]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
+}
+
+/// The command line that this program was started with, to be typed again: words that a shell
+/// would take apart are quoted.
+pub fn line() -> String {
+    let mut line = "derby".to_owned();
+    for word in std::env::args().skip(1) {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_-+=.,:/@%".contains(c);
+        line.push(' ');
+        if !word.is_empty() && word.chars().all(plain) {
+            line.push_str(&word);
+        } else {
+            line.extend(["'", &word.replace('\'', "'\\''"), "'"]);
+        }
+    }
+    line
 }
 
 /// What derby can do.
@@ -37,6 +57,10 @@ pub enum Command {
     Isolate(IsolateArguments),
     /// Compare rules: tasks x seeds x rules, against the best net trained alone
     Study(StudyArguments),
+    /// Write the winner of a race, or the mixture, as Rust, C, ONNX or for derby itself
+    Export(ExportArguments),
+    /// Make a page of a race, to be looked at in a browser
+    Report(ReportArguments),
     /// Say what a race takes of a board, and whether it fits; exit code 1 when it does not
     Plan(PlanArguments),
     /// Race on a board that QEMU emulates
@@ -100,6 +124,10 @@ pub struct RaceArguments {
     /// What enters.
     #[command(flatten)]
     pub field: FieldArguments,
+    /// What was exported as postcard, or the winner of what a race wrote with --out, enters with
+    /// all that it has learned; the nets of --nets join it
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
     /// How the mixing weights move [default: pooled, with --paper the paper's]
     #[arg(long, value_enum)]
     pub mixer: Option<MixerName>,
@@ -162,6 +190,43 @@ pub struct IsolateArguments {
     /// How to show the ranking
     #[arg(long, value_enum, default_value_t = ViewName::Auto)]
     pub view: ViewName,
+}
+
+/// Arguments of `derby export`.
+#[derive(Args, Clone, Debug)]
+pub struct ExportArguments {
+    /// What a race wrote with --out, or a net exported as postcard
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// What to write
+    #[arg(long, value_enum)]
+    pub format: export::Format,
+    /// All nets that were left in the end, mixed, instead of the winner
+    #[arg(long)]
+    pub mixture: bool,
+    /// Which race of a file of several
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Where to write it [default: standard output]; names in C begin with the file's
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Arguments of `derby report`.
+#[derive(Args, Clone, Debug)]
+pub struct ReportArguments {
+    /// What a race wrote with --out
+    #[arg(value_name = "RUN.jsonl")]
+    pub run: PathBuf,
+    /// Which race of a file of several
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Where to write the page [default: beside the run, as .html]
+    #[arg(long, value_name = "FILE.html")]
+    pub output: Option<PathBuf>,
+    /// Folder to write the pictures to as well, as SVG
+    #[arg(long, value_name = "FOLDER")]
+    pub svg: Option<PathBuf>,
 }
 
 /// A user's table.

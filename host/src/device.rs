@@ -45,6 +45,9 @@ pub fn field(board: &Board, arguments: &RaceArguments) -> Result<Field> {
     if arguments.seeds.is_some() {
         bail!("a board races one seed at a time: give --seed S instead of --seeds");
     }
+    if arguments.from.is_some() {
+        bail!("a board's nets begin anew: --from is for derby race");
+    }
     let mut arguments = arguments.clone();
     if !arguments.field.paper && arguments.field.data.file.is_none() {
         let small = board.static_ram() < SMALL;

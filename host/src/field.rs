@@ -1,8 +1,9 @@
 //! From arguments to a race: the samples, the nets that enter, and the settings.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use derby_core::{
     Activation, Entry, Init, Mixing, Optimizer, Refereeing, Settings, Shape, Task, paper,
 };
@@ -13,6 +14,7 @@ use crate::args::{
 };
 use crate::crew::Threads;
 use crate::data::{self, Table};
+use crate::export::model::{self, Member, Model};
 use crate::isa::Isa;
 use crate::nets::{Listed, NetList};
 use crate::record::Preference;
@@ -44,6 +46,9 @@ pub struct Field {
     pub refused: usize,
     /// Which of nearly equal nets wins.
     pub preference: Option<Preference>,
+    /// What the first of the nets have learned in an earlier race; the others begin with weights
+    /// that are drawn.
+    pub learned: Vec<Vec<f32>>,
 }
 
 impl Field {
@@ -82,7 +87,33 @@ impl Field {
                 RefereeName::Anytime => Refereeing::ANYTIME,
             };
         }
+        if let Some(path) = &arguments.from {
+            field
+                .import(path, &arguments.field)
+                .with_context(|| format!("--from {}", path.display()))?;
+        }
         Ok(field)
+    }
+
+    /// Has the nets of an exported model enter before those that the arguments list, or alone
+    /// where they list none.
+    fn import(&mut self, path: &Path, arguments: &FieldArguments) -> Result<()> {
+        let mut model = Model::open(path, false, None)?;
+        let (inputs, outputs) = model::columns_of(&self.source);
+        model.fit(&inputs, &outputs)?;
+        if arguments.nets.is_none() {
+            self.entries.clear();
+        }
+        let mut entries = Vec::new();
+        for Member { mut entry, parameters, .. } in model.nets {
+            let fits = (entry.output, entry.loss) == self.source.output();
+            ensure!(fits, "net {}: its outputs do not suit the task", entry.shape);
+            trained_as(&mut entry, arguments);
+            entries.push(entry);
+            self.learned.push(parameters);
+        }
+        self.entries.splice(0..0, entries);
+        Ok(())
     }
 
     /// The same nets on the same stream, with nobody to leave.
@@ -133,8 +164,8 @@ impl Field {
                 entry(arguments, &source, shape, net.seed.unwrap_or(seed))
             })
             .collect();
-        let (refused, preference) = (0, None);
-        Ok(Self { source, entries, settings, samples, seed, refused, preference })
+        let (refused, preference, learned) = (0, None, Vec::new());
+        Ok(Self { source, entries, settings, samples, seed, refused, preference, learned })
     }
 }
 
@@ -197,15 +228,20 @@ fn entry(arguments: &FieldArguments, source: &Source, shape: Shape, seed: u64) -
             InitName::Reference => Init::Reference,
         });
     }
+    trained_as(&mut entry, arguments);
+    entry
+}
+
+/// Has a net learn as the arguments say, where they say it.
+fn trained_as(entry: &mut Entry, arguments: &FieldArguments) {
     if let Some(name) = arguments.optimizer {
-        entry = entry.optimizer(optimizer(name));
+        *entry = entry.optimizer(optimizer(name));
     }
     if let Some(rate) = arguments.rate {
         let hidden = entry.hidden_optimizer.with_rate(rate);
-        entry = entry.optimizers(entry.optimizer.with_rate(rate), hidden);
+        *entry = entry.optimizers(entry.optimizer.with_rate(rate), hidden);
     }
     entry.decay = arguments.decay.unwrap_or(entry.decay);
-    entry
 }
 
 /// The optimizer of this name with its textbook settings.

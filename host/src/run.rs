@@ -94,6 +94,9 @@ pub fn race(
     let mut memory = vec![0.0; needed];
     let mut books = vec![Book::NEW; field.entries.len()];
     let mut race = Race::new(&field.entries, field.settings, &mut memory, &mut books)?;
+    for (net, parameters) in field.learned.iter().enumerate() {
+        race.begin_with(net, parameters)?;
+    }
 
     let progress = progress(field.samples);
     let mut record = Record::new(field.entries.len());

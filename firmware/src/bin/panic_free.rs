@@ -28,6 +28,7 @@ fn main() -> ! {
         let mut sink = |event: Event<&[f32]>| {
             black_box(event);
         };
+        black_box(race.begin_with(black_box(0), black_box(&[0.0; 9])).is_ok());
         race.start(&mut sink);
         for index in 0..black_box(u64::MAX) {
             let task = black_box(Task::Sine);

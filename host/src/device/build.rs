@@ -20,6 +20,9 @@ use crate::source::Source;
 /// Where this program was built from, whose firmware stands beside it.
 const OWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../firmware");
 
+/// The image that answers with an exported net.
+pub const INFER: &str = "infer";
+
 /// What the compiler says about a target that is not installed.
 const NO_TARGET: &str = "target may not be installed";
 
@@ -47,7 +50,8 @@ impl Firmware {
     }
 
     /// Builds `image` for `board`, with `race` for its race or the firmware's own, and returns
-    /// the file. It stays as it is, whatever else is built meanwhile.
+    /// the file. It stays as it is, whatever else is built meanwhile. For the image [`INFER`]
+    /// `race` is the net that it answers with.
     ///
     /// # Errors
     /// When it does not build; what cargo said then stands on standard error.
@@ -73,6 +77,7 @@ impl Firmware {
         cargo.arg("--target-dir").arg(&target).env("DERBY_BOARD", board.name);
         // No flags that are meant for the host; empty ones rule out those of configurations too.
         cargo.env_remove("RUSTFLAGS").env("CARGO_ENCODED_RUSTFLAGS", "").env_remove("DERBY_RACE");
+        cargo.env_remove("DERBY_NET");
         let name = format!(
             "{}-{image}-{link:?}-{:08x}",
             board.name,
@@ -82,7 +87,7 @@ impl Firmware {
         if let Some(race) = race {
             let file = kept.join(&name).with_extension("rs");
             write_if_changed(&file, race)?;
-            cargo.env("DERBY_RACE", file);
+            cargo.env(if image == INFER { "DERBY_NET" } else { "DERBY_RACE" }, file);
         }
         let done = cargo.output().map_err(|error| CARGO.failed(error))?;
         progress.finish_and_clear();

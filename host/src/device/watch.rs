@@ -142,5 +142,6 @@ fn of(entries: Vec<Entry>, settings: Settings) -> Field {
         .first()
         .map_or((0, 0, 0), |entry| (entry.shape.inputs, entry.shape.outputs, entry.seed));
     let source = Source::Unseen { inputs, outputs };
-    Field { source, entries, settings, samples: 0, seed, refused: 0, preference: None }
+    let (refused, preference, learned) = (0, None, Vec::new());
+    Field { source, entries, settings, samples: 0, seed, refused, preference, learned }
 }

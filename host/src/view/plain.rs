@@ -63,7 +63,8 @@ fn two_digits(number: f32) -> String {
     }
 }
 
-fn why(reason: Reason) -> &'static str {
+/// A reason in words.
+pub fn why(reason: Reason) -> &'static str {
     match reason {
         Reason::Diverged => "its loss is no longer a finite number",
         Reason::SmallestWeights => "it held the smallest weights in more than half of the batches",
