@@ -15,8 +15,12 @@
 //! - forward: `z_j = ((0 + w_0j x_0) + w_1j x_1) + .. + b_j`, inputs ascending, bias last;
 //! - backward: `e_i = ((0 + w_i0 d_0) + w_i1 d_1) + ..`, outputs ascending, with the weights
 //!   from before the update;
-//! - gradient: `g_ij = ((0 + x_i d_j of sample 0) + x_i d_j of sample 1) + ..`, samples
-//!   ascending; a bias has `x = 1`.
+//! - gradient: `g_ij = ((-0 + x_i d_j of sample 0) + x_i d_j of sample 1) + ..`, samples
+//!   ascending; a bias has `x = 1`. Adding to -0 changes nothing, so that one sample's gradient
+//!   is the product itself.
+//!
+//! - plain descent: `w_ij -= g_ij`, where `g` is the gradient of `rate d`; backward sees the
+//!   weights from before it.
 //!
 //! Lanes hold different outputs (or inputs) and never parts of one sum; no product is fused
 //! with an addition. So neither the width of a register nor the number of threads can show.
@@ -24,16 +28,23 @@
 use crate::lanes::Lanes;
 use crate::shape::Layer;
 
-// Each is compiled where it pays, and both for tests, which compare them.
-#[cfg(any(test, target_arch = "arm"))]
+// Each is compiled where it pays, and all for tests, which compare them.
+#[cfg(any(test, all(target_arch = "arm", target_abi = "eabihf")))]
 mod narrow;
+#[cfg(any(test, all(target_arch = "arm", not(target_abi = "eabihf"))))]
+mod soft;
 #[cfg(any(test, not(target_arch = "arm")))]
 mod wide;
 
-#[cfg(target_arch = "arm")]
-pub(crate) use narrow::{backward, forward, gradient};
+#[cfg(all(target_arch = "arm", target_abi = "eabihf"))]
+pub(crate) use narrow::{backward, descend, forward, gradient};
+#[cfg(all(target_arch = "arm", not(target_abi = "eabihf")))]
+pub(crate) use soft::{backward, descend, forward, gradient};
 #[cfg(not(target_arch = "arm"))]
-pub(crate) use wide::{backward, forward, gradient};
+pub(crate) use wide::{backward, descend, forward, gradient};
+
+/// Whether `descend` is more than its definition, and there is flash to spend on it.
+pub(crate) const FUSED: bool = cfg!(all(target_arch = "arm", feature = "full"));
 
 /// The width of the panel that starts with `left` outputs to go.
 const fn panel_width(left: usize) -> usize {
@@ -121,17 +132,92 @@ mod tests {
     }
 
     /// Numbers that no two operations treat alike.
-    fn numbers(count: usize, seed: u64) -> std::vec::Vec<f32> {
+    fn ordinary(count: usize, seed: u64) -> std::vec::Vec<f32> {
         let mut stream = crate::rng::Stream::new(seed, 0);
         (0..count).map(|_| stream.symmetric(2.0)).collect()
     }
 
+    /// Numbers among which are zeros of both signs, infinities, NaN, tiny and huge ones.
+    fn any(count: usize, seed: u64) -> std::vec::Vec<f32> {
+        const ODD: [f32; 12] = [
+            0.0,
+            -0.0,
+            f32::MIN_POSITIVE,
+            -1e-45,
+            1e-44,
+            f32::INFINITY,
+            f32::NEG_INFINITY,
+            f32::NAN,
+            f32::MAX,
+            1e19,
+            -1e-19,
+            0.0,
+        ];
+        let mut stream = crate::rng::Stream::new(seed, 1);
+        let mut number = || match stream.below(60) {
+            odd @ 0..12 => ODD[odd as usize],
+            12..20 => 0.0,
+            _ => stream.symmetric(2.0),
+        };
+        (0..count).map(|_| number()).collect()
+    }
+
+    /// Their bits, where every NaN counts as the same.
     fn bits(numbers: &[f32]) -> std::vec::Vec<u32> {
-        numbers.iter().map(|number| number.to_bits()).collect()
+        let one = |number: &f32| if number.is_nan() { f32::NAN } else { *number };
+        numbers.iter().map(|number| one(number).to_bits()).collect()
+    }
+
+    /// A set of kernels: forward, backward, gradient, descent.
+    type Kernels = (
+        fn(Layer, &[f32], usize, &[f32], &mut [f32]),
+        fn(Layer, &[f32], usize, &[f32], &mut [f32]),
+        fn(Layer, &mut [f32], &[f32], &[f32], Keep<'_>),
+        fn(Layer, &mut [f32], f32, usize, &[f32], &mut [f32], Option<&mut [f32]>),
+    );
+
+    macro_rules! kernels {
+        ($set:ident) => {
+            (
+                |layer, own, samples, x, z| $set::forward(Portable, layer, own, samples, x, z),
+                |layer, own, samples, d, e| $set::backward(Portable, layer, own, samples, d, e),
+                |layer, own, x, d, update| $set::gradient(Portable, layer, own, x, d, update),
+                |layer, own, rate, samples, x, d, e| {
+                    $set::descend(Portable, layer, own, rate, samples, x, d, e);
+                },
+            )
+        };
+    }
+
+    /// What `kernels` make of numbers: outputs, errors, gradients; then the parameters after
+    /// descent, and the errors it sends back.
+    fn results(
+        (forward, backward, gradient, descend): Kernels,
+        layer: Layer,
+        samples: usize,
+        numbers: fn(usize, u64) -> std::vec::Vec<f32>,
+    ) -> [std::vec::Vec<u32>; 6] {
+        let Layer { fan_in, fan_out, .. } = layer;
+        let parameters = numbers(layer.parameters(), 1);
+        let (x, d) = (numbers(samples * fan_in, 2), numbers(samples * fan_out, 3));
+
+        let mut z = std::vec![f32::NAN; samples * fan_out];
+        forward(layer, &parameters, samples, &x, &mut z);
+        let mut e = std::vec![f32::NAN; samples * fan_in];
+        backward(layer, &parameters, samples, &d, &mut e);
+        let mut gradients = std::vec![None; layer.parameters()];
+        gradient(layer, &mut parameters.clone(), &x, &d, Keep(&mut gradients));
+        let gradients: Option<std::vec::Vec<f32>> = gradients.into_iter().collect();
+        let mut alone = parameters.clone();
+        descend(layer, &mut alone, 0.1, samples, &x, &mut d.clone(), None);
+        let (mut moved, mut d) = (parameters, d);
+        let mut sent = std::vec![f32::NAN; samples * fan_in];
+        descend(layer, &mut moved, 0.1, samples, &x, &mut d, Some(&mut sent));
+        [z, e, gradients.unwrap(), alone, moved, sent].map(|numbers| bits(&numbers))
     }
 
     /// Writes the gradients down, each in its place.
-    struct Keep<'k>(&'k mut [f32]);
+    struct Keep<'k>(&'k mut [Option<f32>]);
 
     impl<I> Update<I> for Keep<'_> {
         fn run<const W: usize>(&mut self, _: I, run: Run<'_, W>)
@@ -140,35 +226,25 @@ mod tests {
         {
             let own = self.0[run.offset..].iter_mut();
             for (slot, gradient) in own.zip(run.gradients.as_flattened()) {
-                assert!(slot.is_nan(), "a gradient after {} comes twice", run.offset);
-                *slot = *gradient;
+                let before = slot.replace(*gradient);
+                assert_eq!(before, None, "a gradient after {} comes twice", run.offset);
             }
         }
     }
 
     #[test]
-    fn narrow_and_wide_kernels_give_the_same_bits() {
+    fn all_kernels_give_the_same_bits() {
+        let (wide, narrow, soft): (Kernels, Kernels, Kernels) =
+            (kernels!(wide), kernels!(narrow), kernels!(soft));
         for (fan_in, fan_out) in [(1, 1), (3, 31), (16, 16), (56, 24), (9, 8), (40, 7)] {
             let layer = Layer { fan_in, fan_out, below: 0, last: false };
             for samples in [1, 4, 5, 10, 13] {
-                let parameters = numbers(layer.parameters(), 1);
-                let (x, d) = (numbers(samples * fan_in, 2), numbers(samples * fan_out, 3));
-
-                let mut z = [(); 2].map(|()| std::vec![0.0; samples * fan_out]);
-                wide::forward(Portable, layer, &parameters, samples, &x, &mut z[0]);
-                narrow::forward(Portable, layer, &parameters, samples, &x, &mut z[1]);
-                assert_eq!(bits(&z[0]), bits(&z[1]), "forward {fan_in}-{fan_out}, {samples}");
-
-                let mut e = [(); 2].map(|()| std::vec![0.0; samples * fan_in]);
-                wide::backward(Portable, layer, &parameters, samples, &d, &mut e[0]);
-                narrow::backward(Portable, layer, &parameters, samples, &d, &mut e[1]);
-                assert_eq!(bits(&e[0]), bits(&e[1]), "backward {fan_in}-{fan_out}, {samples}");
-
-                let mut gradients = [(); 2].map(|()| std::vec![f32::NAN; layer.parameters()]);
-                let mut own = parameters.clone();
-                wide::gradient(Portable, layer, &mut own, &x, &d, Keep(&mut gradients[0]));
-                narrow::gradient(Portable, layer, &mut own, &x, &d, Keep(&mut gradients[1]));
-                assert_eq!(bits(&gradients[0]), bits(&gradients[1]), "gradient {samples}");
+                for numbers in [ordinary, any] {
+                    let wide = results(wide, layer, samples, numbers);
+                    let what = std::format!("{fan_in}-{fan_out}, {samples} samples");
+                    assert_eq!(wide, results(narrow, layer, samples, numbers), "narrow {what}");
+                    assert_eq!(wide, results(soft, layer, samples, numbers), "soft {what}");
+                }
             }
         }
     }

@@ -55,6 +55,8 @@ mod referee;
 pub mod rng;
 pub mod scale;
 mod shape;
+#[cfg(any(test, all(target_arch = "arm", not(target_abi = "eabihf"))))]
+mod soft;
 mod storage;
 pub mod task;
 

@@ -50,57 +50,93 @@ pub fn powi(mut x: f32, mut exponent: u32) -> f32 {
     power
 }
 
-#[cfg(not(feature = "micromath"))]
-/// Where [`exp`] stops falling: its least result is 1.2e-38, a normal number.
-const EXP_LOW: f32 = -87.33;
-#[cfg(not(feature = "micromath"))]
-/// Where [`exp`] stops rising: its greatest result is 2.4e38, below 2^128.
-const EXP_HIGH: f32 = 88.37;
-
 /// `e` to the `x`: the largest relative error is 1.2e-7 for `x` in -87.33..=88.37, beyond which
 /// the result stays at the bound's. NaN gives NaN.
 ///
 /// `x = n ln 2 + r` with `|r| <= ln 2 / 2`; a polynomial gives `e^r` and the exponent bits give
-/// `2^n`. Branch-free multiplies and adds, so that a loop over it becomes vector code.
+/// `2^n`. Branch-free multiplies and adds, so that a loop over it becomes vector code. Without a
+/// float unit the same operations are computed in integers.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
     #[cfg(feature = "micromath")]
     return micromath::F32(x).exp().0;
-    #[cfg(not(feature = "micromath"))]
-    {
+    #[cfg(all(target_arch = "arm", not(target_abi = "eabihf"), not(feature = "micromath")))]
+    return f32::from_bits(crate::soft::exp(x.to_bits()));
+    #[cfg(not(any(all(target_arch = "arm", not(target_abi = "eabihf")), feature = "micromath")))]
+    polynomial::exp(x)
+}
+
+/// What [`exp`] is made of.
+#[cfg(not(feature = "micromath"))]
+pub(crate) mod polynomial {
+    /// Where [`exp`] stops falling: its least result is 1.2e-38, a normal number.
+    pub(crate) const EXP_LOW: f32 = -87.33;
+    /// Where [`exp`] stops rising: its greatest result is 2.4e38, below 2^128.
+    pub(crate) const EXP_HIGH: f32 = 88.37;
+
+    pub(crate) const LOG2_E: f32 = core::f32::consts::LOG2_E;
+    /// ln 2 in two parts: n * LN2_HIGH is exact for every n that occurs.
+    pub(crate) const LN2_HIGH: f32 = 0.693_359_4;
+    pub(crate) const LN2_LOW: f32 = -2.121_944_4e-4;
+
+    /// Coefficients of Cephes' expf (S. L. Moshier), of r^2 to r^7.
+    pub(crate) const COEFFICIENTS: [f32; 6] =
+        [5.000_000_3e-1, 1.666_666_5e-1, 4.166_579_5e-2, 8.333_452e-3, 1.398_2e-3, 1.987_569_2e-4];
+
+    /// [`super::exp`] in float operations.
+    #[inline(always)]
+    pub(crate) fn exp(x: f32) -> f32 {
         // Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low bits.
         const ROUND: f32 = 12_582_912.0;
-        // ln 2 in two parts: n * LN2_HIGH is exact for every n that occurs.
-        const LN2_HIGH: f32 = 0.693_359_4;
-        const LN2_LOW: f32 = -2.121_944_4e-4;
-        // Written as comparisons, through which NaN passes.
-        let x = if x < EXP_LOW { EXP_LOW } else { x };
-        let x = if x > EXP_HIGH { EXP_HIGH } else { x };
-        let shifted = x * core::f32::consts::LOG2_E + ROUND;
+        let [c2, c3, c4, c5, c6, c7] = COEFFICIENTS;
+        // One look for both limits saves where there are no vectors.
+        let inside = cfg!(target_arch = "arm") && x.abs().to_bits() < 87.0_f32.to_bits();
+        let x = if inside { x } else { clamped(x) };
+        let shifted = x * LOG2_E + ROUND;
         let n = shifted - ROUND;
         let r = (x - n * LN2_HIGH) - n * LN2_LOW;
-        // Coefficients of Cephes' expf (S. L. Moshier), in Estrin's order.
+        // In Estrin's order.
         let r2 = r * r;
-        let low = 5.000_000_3e-1 + r * 1.666_666_5e-1;
-        let middle = 4.166_579_5e-2 + r * 8.333_452e-3;
-        let high = 1.398_2e-3 + r * 1.987_569_2e-4;
+        let low = c2 + r * c3;
+        let middle = c4 + r * c5;
+        let high = c6 + r * c7;
         let power = (1.0 + r) + r2 * (low + r2 * (middle + r2 * high));
         // The low bits of `shifted` are n; moved to the exponent with its bias they are 2^n.
         let exponent = shifted.to_bits().wrapping_add(127) << 23;
         power * f32::from_bits(exponent)
+    }
+
+    /// Written as comparisons, through which NaN passes.
+    #[inline(always)]
+    fn clamped(x: f32) -> f32 {
+        let x = if x < EXP_LOW { EXP_LOW } else { x };
+        if x > EXP_HIGH { EXP_HIGH } else { x }
     }
 }
 
 /// The logistic function `1 / (1 + e^-x)`, with an absolute error below 1.2e-7.
 #[inline(always)]
 pub fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + exp(-x))
+    falling_sigmoid(-x)
+}
+
+/// `1 / (1 + e^x)`
+#[inline(always)]
+fn falling_sigmoid(x: f32) -> f32 {
+    #[cfg(all(target_arch = "arm", not(target_abi = "eabihf"), not(feature = "micromath")))]
+    return f32::from_bits(crate::soft::falling_sigmoid(x.to_bits()));
+    #[cfg(not(all(
+        target_arch = "arm",
+        not(target_abi = "eabihf"),
+        not(feature = "micromath")
+    )))]
+    return 1.0 / (1.0 + exp(x));
 }
 
 /// Hyperbolic tangent, with an absolute error below 2.4e-7.
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {
-    2.0 / (1.0 + exp(-2.0 * x)) - 1.0
+    2.0 * falling_sigmoid(-2.0 * x) - 1.0
 }
 
 /// `ln(1 + e^x)`, without overflow.
@@ -112,6 +148,7 @@ pub fn softplus(x: f32) -> f32 {
 
 #[cfg(all(test, not(feature = "micromath")))]
 mod tests {
+    use super::polynomial::{EXP_HIGH, EXP_LOW};
     use super::*;
 
     /// Below this size `e^x` is 1 and `tanh x` is x, within 2^-26.

@@ -249,7 +249,10 @@ impl Net<'_> {
         }
         self.steps = self.steps.saturating_add(1);
         let step = Step { entry, count: self.steps, memory: self.memory };
-        let carried = |layer| entry.optimizer_of(layer).carried();
+        let carried = |layer| {
+            let optimizer = entry.optimizer_of(layer);
+            (optimizer.carried(), optimizer.is_plain(entry.decay))
+        };
         descend(isa, entry, self.parameters, batch, out, scratch, carried, step);
         loss
     }
@@ -265,7 +268,7 @@ impl Net<'_> {
     ) -> BatchLoss {
         let loss = self.answer(Portable, batch, out, scratch);
         let keep = Keep { gradients };
-        descend(Portable, self.entry, self.parameters, batch, out, scratch, |_| 1.0, keep);
+        descend(Portable, self.entry, self.parameters, batch, out, scratch, |_| (1.0, false), keep);
         loss
     }
 
@@ -353,9 +356,9 @@ fn mean(numbers: impl Iterator<Item = f32>, count: usize) -> f32 {
 
 /// The backward pass, from the outputs that the forward pass left in `out` and the hidden
 /// activations that it left in `scratch`. Shows `update` every parameter once, from the outputs'
-/// layer down; gradients are scaled by `carried`.
+/// layer down; gradients are scaled by the first number that `carried` gives for their layer.
+/// Where it says that this already is the step, the kernel may take it itself and show nothing.
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
 fn descend<I: Registers>(
     isa: I,
     entry: &Entry,
@@ -363,7 +366,7 @@ fn descend<I: Registers>(
     batch: Batch<'_>,
     out: &[f32],
     scratch: &mut [f32],
-    carried: impl Fn(Layer) -> f32,
+    carried: impl Fn(Layer) -> (f32, bool),
     mut update: impl Update<I>,
 ) {
     let Entry { shape, activation, output, loss, .. } = *entry;
@@ -377,8 +380,10 @@ fn descend<I: Registers>(
     let values = trained.saturating_mul(shape.outputs);
     let Some(d) = above.get_mut(..values) else { return };
     loss.deltas(output, out, batch.targets, shape.outputs, d);
-    let share = 1.0 / trained as f32;
-    d.iter_mut().for_each(|d| *d *= share);
+    if trained != 1 {
+        let share = 1.0 / trained as f32;
+        d.iter_mut().for_each(|d| *d *= share);
+    }
 
     for layer in shape.weight_layers().rev() {
         let taken = core::mem::take(&mut parameters).split_at_mut_checked(layer.below);
@@ -394,17 +399,27 @@ fn descend<I: Registers>(
             x
         };
         let Some(d) = above.get_mut(..trained.saturating_mul(layer.fan_out)) else { return };
+        let mut e = None;
         if !is_first {
-            let values = trained.saturating_mul(layer.fan_in);
-            let Some(e) = below.get_mut(..values) else { return };
+            let Some(own) = below.get_mut(..trained.saturating_mul(layer.fan_in)) else { return };
+            e = Some(own);
+        }
+        let (carried, is_step) = carried(layer);
+        let fused = kernel::FUSED && is_step;
+        if fused {
+            kernel::descend(isa, layer, own, carried, trained, x, d, e.as_deref_mut());
+        } else if let Some(e) = e.as_deref_mut() {
             kernel::backward(isa, layer, own, trained, d, e);
+        }
+        if let Some(e) = e {
             activation.chain(e, x);
         }
-        let carried = carried(layer);
-        if carried != 1.0 {
-            d.iter_mut().for_each(|d| *d *= carried);
+        if !fused {
+            if carried != 1.0 {
+                d.iter_mut().for_each(|d| *d *= carried);
+            }
+            kernel::gradient(isa, layer, own, x, d, &mut update);
         }
-        kernel::gradient(isa, layer, own, x, d, &mut update);
         core::mem::swap(&mut above, &mut below);
     }
 }

@@ -91,12 +91,16 @@ impl Optimizer {
         }
     }
 
+    /// Whether a step is `w -= g`, with `g` scaled by [`Self::carried`], and no more.
+    pub(crate) const fn is_plain(self, decay: f32) -> bool {
+        matches!(self, Self::Sgd { .. }) && decay == 0.0
+    }
+
     /// Moves the weights `w` by one step. `g` holds the gradients times [`Self::carried`],
     /// `first` and `second` the memory of the same weights (empty where there is none), `t`
     /// counts the steps from 1, and `decay` is the L2 penalty's factor.
     #[cfg_attr(target_arch = "arm", inline(never))]
     #[cfg_attr(not(target_arch = "arm"), inline(always))]
-    #[allow(clippy::too_many_arguments, reason = "one call, for three callers")]
     pub(crate) fn step<I: Lanes<W>, const W: usize>(
         self,
         isa: I,

@@ -37,8 +37,6 @@ fn act(what: &str, board: &Board, rest: &[&str], folder: &Path) {
             arguments.extend(["-gdb", &debugger]);
             let mut emulator = Command::new(EMULATOR);
             emulator.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            // It outlives this call, as a board does; the test that flashed it ends it.
-            #[allow(clippy::zombie_processes)]
             let emulator = emulator.args(arguments).spawn().expect("QEMU starts");
             fs::write(folder.join("process"), emulator.id().to_string()).unwrap();
             while !port.exists() {

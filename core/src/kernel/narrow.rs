@@ -1,11 +1,30 @@
-//! The kernels for processors without vector registers, where code is to be small: one sample at
-//! a time, 8 outputs of a panel in registers, and the few outputs of a narrow panel one by one.
+//! The kernels for processors with a float unit and no vector registers: sums stay in its 32
+//! registers, so that what counts is how few numbers are loaded and stored for each product.
+//!
+//! One sample alone: a panel's sums at once, a weight loaded for each product, and in a step of
+//! plain descent each weight loaded once for backward and update. A batch: tiles in which each
+//! number loaded serves 4 or 5 products, 4 outputs by 5 samples or 4 inputs by 4 outputs. What is
+//! left over at the rim of a layer goes one by one.
+
+use core::array;
 
 use super::{Layer, Run, Update, panels};
 use crate::lanes::Lanes;
 
-/// Outputs whose sums stay in registers together.
-const LANES: usize = 8;
+/// Outputs of a strip, for one sample.
+const STRIP: usize = 8;
+
+/// Inputs or outputs of a tile.
+const SIDE: usize = 4;
+
+/// Samples of a tile.
+const BLOCK: usize = 5;
+
+/// Whether flash may be spent on speed: else there are no tiles.
+const FAST: bool = cfg!(feature = "full");
+
+// Places are computed with wrapping arithmetic: they lie within slices that exist, and where they
+// did not, the slices would say so.
 
 /// Numbers of a run.
 const RUN: usize = 64;
@@ -20,41 +39,156 @@ pub(crate) fn forward(
     x: &[f32],
     z: &mut [f32],
 ) {
-    let z = z.chunks_exact_mut(layer.fan_out.max(1));
-    for (x, z) in x.chunks_exact(layer.fan_in.max(1)).zip(z).take(samples) {
-        each_panel(layer, parameters, z, |width, panel, z| match width {
-            16 => {
-                let (low, high) = z.split_at_mut_checked(LANES).unwrap_or_default();
-                forward_lanes::<16, 0>(panel, x, low);
-                forward_lanes::<16, 1>(panel, x, high);
-            }
-            8 => forward_lanes::<8, 0>(panel, x, z),
-            _ => {
-                for (lane, z) in z.iter_mut().enumerate() {
-                    let mut column = panel.iter().skip(lane).step_by(width);
-                    let mut sum = 0.0;
-                    for (x, w) in x.iter().zip(column.by_ref()) {
-                        sum += w * x;
-                    }
-                    *z = sum + column.next().unwrap_or(&0.0);
-                }
-            }
-        });
+    let Layer { fan_in, fan_out, .. } = layer;
+    let mut from = 0;
+    while let Some((first, whole)) = block(&mut from, samples) {
+        let x = x.get(first.wrapping_mul(fan_in)..).unwrap_or_default();
+        let z = z.get_mut(first.wrapping_mul(fan_out)..).unwrap_or_default();
+        if whole {
+            forward_block(layer, parameters, x, z);
+        } else {
+            forward_one(layer, parameters, x.get(..fan_in).unwrap_or_default(), z);
+        }
     }
 }
 
-#[inline(always)]
-fn forward_lanes<const ROW: usize, const PART: usize>(panel: &[f32], x: &[f32], z: &mut [f32]) {
-    let Some((bias, rows)) = panel.as_chunks::<ROW>().0.split_last() else { return };
-    let mut sums = [0.0; LANES];
-    for (x, row) in x.iter().zip(rows) {
-        for (sum, w) in sums.iter_mut().zip(part::<ROW, PART>(row)) {
+/// The next block of samples from `from` on: its first, and whether it has [`BLOCK`] samples or
+/// one. From [`BLOCK`] samples on all blocks are whole, and the last may overlap the one before
+/// it, which computes some samples twice and changes no bit.
+fn block(from: &mut usize, samples: usize) -> Option<(usize, bool)> {
+    let whole = FAST && samples >= BLOCK;
+    let count = if whole { BLOCK } else { 1 };
+    let first = *from;
+    *from = first.wrapping_add(count);
+    (first < samples).then(|| (first.min(samples.saturating_sub(count)), whole))
+}
+
+fn forward_one(layer: Layer, mut parameters: &[f32], x: &[f32], mut z: &mut [f32]) {
+    for (_, width) in panels(layer.fan_out) {
+        let panel = parameters.split_off(..size(layer, width));
+        let (Some(panel), Some(z)) = (panel, z.split_off_mut(..width)) else { return };
+        match width {
+            16 => forward_row::<16>(panel, x, z),
+            8 => forward_row::<8>(panel, x, z),
+            _ => forward_columns(width, panel, x, z),
+        }
+    }
+}
+
+/// Numbers in a panel.
+fn size(layer: Layer, width: usize) -> usize {
+    layer.fan_in.wrapping_add(1).wrapping_mul(width)
+}
+
+/// One sample and the `W` outputs of a panel.
+#[inline(never)]
+fn forward_row<const W: usize>(panel: &[f32], x: &[f32], z: &mut [f32]) {
+    let Some((biases, weights)) = panel.as_chunks::<W>().0.split_last() else { return };
+    let Some(z) = z.first_chunk_mut::<W>() else { return };
+    let mut sums = [0.0; W];
+    for (x, row) in x.iter().zip(weights) {
+        for (sum, w) in sums.iter_mut().zip(row) {
             *sum += w * x;
         }
     }
-    for ((z, sum), bias) in z.iter_mut().zip(sums).zip(part::<ROW, PART>(bias)) {
+    for ((z, sum), bias) in z.iter_mut().zip(sums).zip(biases) {
         *z = sum + bias;
     }
+}
+
+/// One sample and the outputs of a narrow panel, one after the other.
+#[inline(never)]
+fn forward_columns(width: usize, panel: &[f32], x: &[f32], z: &mut [f32]) {
+    for (lane, z) in z.iter_mut().enumerate() {
+        let mut column = panel.iter().skip(lane).step_by(width);
+        let mut sum = 0.0;
+        for (x, w) in x.iter().zip(column.by_ref()) {
+            sum += w * x;
+        }
+        *z = sum + column.next().unwrap_or(&0.0);
+    }
+}
+
+/// 5 samples.
+fn forward_block(layer: Layer, mut parameters: &[f32], x: &[f32], mut z: &mut [f32]) {
+    let Layer { fan_in, fan_out, .. } = layer;
+    let Some(samples) = rows::<BLOCK>(x, fan_in) else { return };
+    for (_, width) in panels(fan_out) {
+        let Some(panel) = parameters.split_off(..size(layer, width)) else { return };
+        for lane in (0..width / SIDE).map(|tile| tile.wrapping_mul(SIDE)) {
+            let Some(z) = z.get_mut(lane..) else { return };
+            forward_tile(layer, width, lane, panel, &samples, z);
+        }
+        if width < SIDE {
+            for (sample, x) in samples.iter().enumerate() {
+                let at = sample.wrapping_mul(fan_out);
+                let z = z.get_mut(at..at.wrapping_add(width)).unwrap_or_default();
+                forward_columns(width, panel, x, z);
+            }
+        }
+        z = z.get_mut(width..).unwrap_or_default();
+    }
+}
+
+/// 5 samples and the 4 outputs from `lane` on, with which each sample's `z` begins.
+#[inline(never)]
+fn forward_tile(
+    layer: Layer,
+    width: usize,
+    lane: usize,
+    panel: &[f32],
+    x: &[&[f32]; BLOCK],
+    z: &mut [f32],
+) {
+    let mut sums = [[0.0; SIDE]; BLOCK];
+    let [a, b, c, d, e] = *x;
+    let samples = a.iter().zip(b).zip(c).zip(d).zip(e);
+    for (row, ((((a, b), c), d), e)) in panel.chunks_exact(width.max(1)).zip(samples) {
+        let Some(row) = four(row, lane) else { return };
+        add(&mut sums, &row, [*a, *b, *c, *d, *e]);
+    }
+    let biases = layer.fan_in.wrapping_mul(width).wrapping_add(lane);
+    let Some(biases) = four(panel, biases) else { return };
+    let mut put = |sample: usize, sums: [f32; SIDE]| {
+        let own = z.get_mut(sample.wrapping_mul(layer.fan_out)..).unwrap_or_default();
+        if let Some(own) = own.first_chunk_mut::<SIDE>() {
+            for ((z, sum), bias) in own.iter_mut().zip(sums).zip(biases) {
+                *z = sum + bias;
+            }
+        }
+    };
+    let [p, q, r, s, t] = sums;
+    put(0, p);
+    put(1, q);
+    put(2, r);
+    put(3, s);
+    put(4, t);
+}
+
+/// 4 numbers from `first` on.
+#[inline(always)]
+fn four(numbers: &[f32], first: usize) -> Option<[f32; SIDE]> {
+    numbers.get(first..)?.first_chunk().copied()
+}
+
+/// Adds the outer product.
+#[inline(always)]
+fn add<const N: usize, const M: usize>(sums: &mut [[f32; M]; N], row: &[f32; M], column: [f32; N]) {
+    for (sums, x) in sums.iter_mut().zip(column) {
+        for (sum, w) in sums.iter_mut().zip(row) {
+            *sum += w * x;
+        }
+    }
+}
+
+/// The first `N` rows of `width` numbers.
+#[inline(always)]
+fn rows<const N: usize>(mut numbers: &[f32], width: usize) -> Option<[&[f32]; N]> {
+    let mut found = [&[][..]; N];
+    for row in &mut found {
+        *row = numbers.split_off(..width)?;
+    }
+    Some(found)
 }
 
 /// `e = d W'` for `samples` samples: what reaches the layer's inputs, before their slope.
@@ -67,84 +201,98 @@ pub(crate) fn backward(
     d: &[f32],
     e: &mut [f32],
 ) {
-    e.fill(0.0);
-    let e = e.chunks_exact_mut(layer.fan_in.max(1));
-    for (d, e) in d.chunks_exact(layer.fan_out.max(1)).zip(e).take(samples) {
-        each_panel(layer, parameters, d, |width, panel, d| match width {
-            16 => {
-                let (low, high) = d.split_at_checked(LANES).unwrap_or_default();
-                backward_lanes::<16, 0>(panel, low, e);
-                backward_lanes::<16, 1>(panel, high, e);
-            }
-            8 => backward_lanes::<8, 0>(panel, d, e),
-            _ => {
-                for (e, row) in e.iter_mut().zip(panel.chunks_exact(width.max(1))) {
-                    for (d, w) in d.iter().zip(row) {
-                        *e += w * d;
-                    }
-                }
-            }
-        });
-    }
-}
-
-#[inline(always)]
-fn backward_lanes<const ROW: usize, const PART: usize>(panel: &[f32], d: &[f32], e: &mut [f32]) {
-    let Some(&d) = d.first_chunk::<LANES>() else { return };
-    for (e, row) in e.iter_mut().zip(panel.as_chunks::<ROW>().0) {
-        let mut sum = *e;
-        for (d, w) in d.iter().zip(part::<ROW, PART>(row)) {
-            sum += w * d;
+    let Layer { fan_in, fan_out, .. } = layer;
+    let mut from = 0;
+    while let Some((first, whole)) = block(&mut from, samples) {
+        let d = d.get(first.wrapping_mul(fan_out)..).unwrap_or_default();
+        let e = e.get_mut(first.wrapping_mul(fan_in)..).unwrap_or_default();
+        if whole {
+            let Some(e) = e.get_mut(..fan_in.wrapping_mul(BLOCK)) else { return };
+            e.fill(0.0);
+            backward_block(layer, parameters, d, e);
+        } else {
+            let Some(e) = e.get_mut(..fan_in) else { return };
+            e.fill(0.0);
+            backward_one(layer, parameters, d, e);
         }
-        *e = sum;
     }
 }
 
-/// 8 numbers of a row: the first or the second.
-#[inline(always)]
-fn part<const ROW: usize, const PART: usize>(row: &[f32; ROW]) -> &[f32; LANES] {
-    row.as_chunks::<LANES>().0.get(PART).unwrap_or(&[0.0; LANES])
-}
-
-/// Shows `kernel` the width and the parameters of every panel, and its part of `outputs`.
-#[inline(always)]
-fn each_panel<T: Outputs>(
-    layer: Layer,
-    mut parameters: &[f32],
-    mut outputs: T,
-    mut kernel: impl FnMut(usize, &[f32], T),
-) {
-    let rows = layer.fan_in.saturating_add(1);
+fn backward_one(layer: Layer, mut parameters: &[f32], mut d: &[f32], e: &mut [f32]) {
     for (_, width) in panels(layer.fan_out) {
-        let Some((panel, rest)) = parameters.split_at_checked(rows.saturating_mul(width)) else {
-            return;
-        };
-        parameters = rest;
-        kernel(width, panel, outputs.split_off(width));
+        let panel = parameters.split_off(..size(layer, width));
+        let (Some(panel), Some(d)) = (panel, d.split_off(..width)) else { return };
+        add_dots(width, panel, d, e);
     }
 }
 
-/// Numbers by output, read or written.
-trait Outputs {
-    /// Takes the first `count` numbers off.
-    fn split_off(&mut self, count: usize) -> Self;
-}
-
-impl Outputs for &[f32] {
-    fn split_off(&mut self, count: usize) -> Self {
-        let (first, rest) = self.split_at_checked(count).unwrap_or_default();
-        *self = rest;
-        first
+/// Adds a panel's part to what one sample sends back.
+#[inline(never)]
+fn add_dots(width: usize, panel: &[f32], d: &[f32], e: &mut [f32]) {
+    for (e, row) in e.iter_mut().zip(panel.chunks_exact(width.max(1))) {
+        d.iter().zip(row).for_each(|(d, w)| *e += w * d);
     }
 }
 
-impl Outputs for &mut [f32] {
-    fn split_off(&mut self, count: usize) -> Self {
-        let whole = core::mem::take(self);
-        let (first, rest) = whole.split_at_mut_checked(count).unwrap_or_default();
-        *self = rest;
-        first
+/// 5 samples.
+fn backward_block(layer: Layer, mut parameters: &[f32], mut d: &[f32], e: &mut [f32]) {
+    let Layer { fan_in, fan_out, .. } = layer;
+    for (_, width) in panels(fan_out) {
+        let Some(panel) = parameters.split_off(..size(layer, width)) else { return };
+        for lane in (0..width / SIDE).map(|tile| tile.wrapping_mul(SIDE)) {
+            let Some(d) = d.get(lane..) else { return };
+            backward_tile(layer, width, lane, panel, d, e);
+        }
+        if width < SIDE {
+            for (sample, e) in e.chunks_exact_mut(fan_in.max(1)).enumerate() {
+                let at = sample.wrapping_mul(fan_out);
+                let d = d.get(at..at.wrapping_add(width)).unwrap_or_default();
+                add_dots(width, panel, d, e);
+            }
+        }
+        d = d.get(width..).unwrap_or_default();
     }
+}
+
+/// 5 samples and the 4 outputs from `lane` on, with which each sample's `d` begins.
+#[inline(never)]
+fn backward_tile(
+    layer: Layer,
+    width: usize,
+    lane: usize,
+    panel: &[f32],
+    mut d: &[f32],
+    e: &mut [f32],
+) {
+    let mut deltas = [[0.0; SIDE]; BLOCK];
+    for deltas in &mut deltas {
+        let Some(own) = d.first_chunk() else { return };
+        *deltas = *own;
+        d = d.get(layer.fan_out..).unwrap_or_default();
+    }
+    let mut samples = e.chunks_exact_mut(layer.fan_in.max(1));
+    let [Some(a), Some(b), Some(c), Some(d), Some(e)] = [(); BLOCK].map(|()| samples.next()) else {
+        return;
+    };
+    let [p, q, r, s, t] = deltas;
+    let e = a.iter_mut().zip(b).zip(c).zip(d).zip(e);
+    for (row, ((((a, b), c), d), e)) in panel.chunks_exact(width.max(1)).zip(e) {
+        let Some(row) = four(row, lane) else { return };
+        add_dot(a, &row, p);
+        add_dot(b, &row, q);
+        add_dot(c, &row, r);
+        add_dot(d, &row, s);
+        add_dot(e, &row, t);
+    }
+}
+
+#[inline(always)]
+fn add_dot(sum: &mut f32, row: &[f32; SIDE], d: [f32; SIDE]) {
+    let mut total = *sum;
+    for (w, d) in row.iter().zip(d) {
+        total += w * d;
+    }
+    *sum = total;
 }
 
 /// Sums each parameter's gradient over the samples of `d` and shows it, with the parameter, to
@@ -153,13 +301,12 @@ impl Outputs for &mut [f32] {
 pub(crate) fn gradient<I: Lanes<1>>(
     isa: I,
     layer: Layer,
-    parameters: &mut [f32],
+    mut parameters: &mut [f32],
     x: &[f32],
     d: &[f32],
     mut update: impl Update<I>,
 ) {
     let mut sums = [0.0; RUN];
-    let mut rest = parameters;
     let mut offset = 0_usize;
     for (first, width) in panels(layer.fan_out) {
         let mut input = 0_usize;
@@ -168,42 +315,250 @@ pub(crate) fn gradient<I: Lanes<1>>(
             let biases = input == layer.fan_in;
             let left = layer.fan_in.saturating_sub(input).max(1);
             let rows = left.min(RUN / width.max(1));
-            let count = rows.saturating_mul(width);
-            let taken = core::mem::take(&mut rest).split_at_mut_checked(count);
-            let (Some((parameters, others)), Some(gradients)) = (taken, sums.get_mut(..count))
-            else {
+            let count = rows.wrapping_mul(width);
+            let parameters = parameters.split_off_mut(..count);
+            let (Some(parameters), Some(gradients)) = (parameters, sums.get_mut(..count)) else {
                 return;
             };
-            rest = others;
-            gradients.fill(0.0);
-            let samples = x.chunks_exact(layer.fan_in.max(1));
-            for (x, d) in samples.zip(d.chunks_exact(layer.fan_out.max(1))) {
-                let d = d.get(first..first.saturating_add(width)).unwrap_or_default();
-                let x = if biases { &[1.0] } else { x.get(input..).unwrap_or_default() };
-                outer(gradients, x, d);
-            }
+            let row = (!biases).then_some(input);
+            sum_rows::<false>(layer, (first, width), gradients, row, x, d);
             let (parameters, gradients) =
                 (parameters.as_chunks_mut().0, gradients.as_chunks_mut().0);
             update.run::<1>(isa, Run { layer, offset, parameters, gradients, biases });
-            offset = offset.saturating_add(count);
-            input = input.saturating_add(rows);
+            offset = offset.wrapping_add(count);
+            input = input.wrapping_add(rows);
         }
     }
 }
 
-/// Adds `x_i d_j` to row i, column j of `sums`.
+/// The gradients of rows of `width` weights, the first of which belongs to `input` and the first
+/// output `first`; without an `input` of the row of biases. They replace `rows`, or are taken
+/// `OFF` them.
+fn sum_rows<const OFF: bool>(
+    layer: Layer,
+    (first, width): (usize, usize),
+    rows: &mut [f32],
+    input: Option<usize>,
+    x: &[f32],
+    d: &[f32],
+) {
+    let tiled = match input {
+        Some(_) if FAST && width >= SIDE => (rows.len() / width.max(1)) & !(SIDE - 1),
+        _ => 0,
+    };
+    let (tiles, rim) = rows.split_at_mut_checked(tiled.wrapping_mul(width)).unwrap_or_default();
+    for lane in (0..width / SIDE).map(|tile| tile.wrapping_mul(SIDE)) {
+        let place = (input.unwrap_or(0), first.wrapping_add(lane));
+        gradient_tiles::<OFF>(layer, width, lane, tiles, place, x, d);
+    }
+    for (row, gradients) in rim.chunks_exact_mut(width.max(1)).enumerate() {
+        let input = input.map(|input| input.wrapping_add(tiled).wrapping_add(row));
+        gradient_row::<OFF>(layer, gradients, input, first, x, d);
+    }
+}
+
+/// The 4 columns of `rows` from `lane` on, 4 rows at a time.
 #[inline(never)]
-fn outer(sums: &mut [f32], x: &[f32], d: &[f32]) {
-    for (row, x) in sums.chunks_exact_mut(d.len().max(1)).zip(x) {
-        let (parts, rest) = row.as_chunks_mut::<LANES>();
-        let (d_parts, d_rest) = d.as_chunks::<LANES>();
-        for (part, d) in parts.iter_mut().zip(d_parts) {
-            for (sum, d) in part.iter_mut().zip(d) {
-                *sum += x * d;
-            }
+fn gradient_tiles<const OFF: bool>(
+    layer: Layer,
+    width: usize,
+    lane: usize,
+    rows: &mut [f32],
+    (mut input, output): (usize, usize),
+    x: &[f32],
+    d: &[f32],
+) {
+    let (Some((x0, x)), Some((d0, d))) =
+        (x.split_at_checked(layer.fan_in), d.split_at_checked(layer.fan_out))
+    else {
+        return;
+    };
+    let Some(d0) = four(d0, output) else { return };
+    let samples = x.chunks_exact(layer.fan_in.max(1)).zip(d.chunks_exact(layer.fan_out.max(1)));
+    for rows in rows.chunks_exact_mut(width.wrapping_mul(SIDE).max(1)) {
+        let Some(x0) = four(x0, input) else { return };
+        let mut sums = x0.map(|x| d0.map(|d| x * d));
+        for (x, d) in samples.clone() {
+            let (Some(x), Some(d)) = (four(x, input), four(d, output)) else { return };
+            add(&mut sums, &d, x);
         }
-        for (sum, d) in rest.iter_mut().zip(d_rest) {
-            *sum += x * d;
+        let [p, q, r, s] = sums;
+        take::<SIDE, OFF>(rows, lane, p);
+        take::<SIDE, OFF>(rows, lane.wrapping_add(width), q);
+        take::<SIDE, OFF>(rows, lane.wrapping_add(width.wrapping_mul(2)), r);
+        take::<SIDE, OFF>(rows, lane.wrapping_add(width.wrapping_mul(3)), s);
+        input = input.wrapping_add(SIDE);
+    }
+}
+
+/// Writes the gradients to the numbers from `first` on, or takes them `OFF`.
+#[inline(always)]
+fn take<const N: usize, const OFF: bool>(numbers: &mut [f32], first: usize, gradients: [f32; N]) {
+    let slots = numbers.get_mut(first..).and_then(<[f32]>::first_chunk_mut::<N>);
+    for (slot, gradient) in slots.into_iter().flatten().zip(gradients) {
+        *slot = if OFF { *slot - gradient } else { gradient };
+    }
+}
+
+/// One row of weights at the rim, or without an `input` that of the biases.
+#[inline(never)]
+fn gradient_row<const OFF: bool>(
+    layer: Layer,
+    gradients: &mut [f32],
+    input: Option<usize>,
+    first: usize,
+    x: &[f32],
+    d: &[f32],
+) {
+    let parts = if FAST { gradients.len() & !(SIDE - 1) } else { 0 };
+    let (parts, rim) = gradients.split_at_mut_checked(parts).unwrap_or_default();
+    let parts = parts.as_chunks_mut::<SIDE>().0;
+    let mut output = first;
+    for slots in parts {
+        gradient_part::<SIDE, OFF>(layer, slots, input, output, x, d);
+        output = output.wrapping_add(SIDE);
+    }
+    for slot in rim {
+        gradient_part::<1, OFF>(layer, array::from_mut(slot), input, output, x, d);
+        output = output.wrapping_add(1);
+    }
+}
+
+/// `N` numbers of a row.
+#[inline(always)]
+fn gradient_part<const N: usize, const OFF: bool>(
+    layer: Layer,
+    slots: &mut [f32; N],
+    input: Option<usize>,
+    output: usize,
+    x: &[f32],
+    d: &[f32],
+) {
+    let mut sums = [-0.0; N];
+    let mut x = x.iter().skip(input.unwrap_or(0)).step_by(layer.fan_in.max(1));
+    for d in d.chunks_exact(layer.fan_out.max(1)) {
+        let x = if input.is_none() { 1.0 } else { *x.next().unwrap_or(&0.0) };
+        let Some(d) = d.get(output..).and_then(<[f32]>::first_chunk::<N>) else { return };
+        sums.iter_mut().zip(d).for_each(|(sum, d)| *sum += x * d);
+    }
+    take::<N, OFF>(slots, 0, sums);
+}
+
+/// A step of plain descent: [`backward`], where `e` is wanted, and `w -= g` with the gradients of
+/// `rate d`, which becomes of `d`.
+#[inline(never)]
+pub(crate) fn descend(
+    isa: impl Copy,
+    layer: Layer,
+    mut parameters: &mut [f32],
+    rate: f32,
+    samples: usize,
+    x: &[f32],
+    d: &mut [f32],
+    mut e: Option<&mut [f32]>,
+) {
+    if samples != 1 {
+        if let Some(e) = e {
+            backward(isa, layer, parameters, samples, d, e);
         }
+        d.iter_mut().for_each(|d| *d *= rate);
+        for (first, width) in panels(layer.fan_out) {
+            let Some(panel) = parameters.split_off_mut(..size(layer, width)) else { return };
+            let weights = panel.len().saturating_sub(width);
+            let Some((weights, biases)) = panel.split_at_mut_checked(weights) else { return };
+            sum_rows::<true>(layer, (first, width), weights, Some(0), x, d);
+            sum_rows::<true>(layer, (first, width), biases, None, x, d);
+        }
+        return;
+    }
+    if let Some(e) = e.as_deref_mut() {
+        e.fill(0.0);
+    }
+    let mut d = &*d;
+    for (_, width) in panels(layer.fan_out) {
+        let panel = parameters.split_off_mut(..size(layer, width));
+        let (Some(panel), Some(d)) = (panel, d.split_off(..width)) else { return };
+        let e = e.as_deref_mut();
+        match width {
+            16 => descend_panel::<16>(panel, rate, x, d, e),
+            8 => descend_panel::<8>(panel, rate, x, d, e),
+            _ => descend_rows(width, panel, rate, x, d, e),
+        }
+    }
+}
+
+/// A panel of `W` outputs.
+fn descend_panel<const W: usize>(
+    panel: &mut [f32],
+    rate: f32,
+    x: &[f32],
+    d: &[f32],
+    e: Option<&mut [f32]>,
+) {
+    let Some((biases, weights)) = panel.as_chunks_mut::<W>().0.split_last_mut() else { return };
+    let Some(d) = d.first_chunk::<W>() else { return };
+    let c = d.map(|d| d * rate);
+    biases.iter_mut().zip(c).for_each(|(bias, c)| *bias -= c);
+    let Some(e) = e else {
+        update_rows(weights, x, &c);
+        return;
+    };
+    let (d, c) = (d.as_chunks::<STRIP>().0, c.as_chunks::<STRIP>().0);
+    for (strip, (d, c)) in d.iter().zip(c).enumerate() {
+        descend_strip(weights, strip, x, d, c, e);
+    }
+}
+
+/// 8 weights of each row, and what they send back.
+#[inline(never)]
+fn descend_strip<const W: usize>(
+    weights: &mut [[f32; W]],
+    strip: usize,
+    x: &[f32],
+    d: &[f32; STRIP],
+    c: &[f32; STRIP],
+    e: &mut [f32],
+) {
+    let (d, c) = (*d, *c);
+    for ((row, x), e) in weights.iter_mut().zip(x).zip(e) {
+        let Some(row) = row.as_chunks_mut::<STRIP>().0.get_mut(strip) else { return };
+        let mut sum = *e;
+        for ((w, d), c) in row.iter_mut().zip(d).zip(c) {
+            sum += *w * d;
+            *w -= x * c;
+        }
+        *e = sum;
+    }
+}
+
+/// All weights of a panel, where nothing is sent back.
+#[inline(never)]
+fn update_rows<const W: usize>(weights: &mut [[f32; W]], x: &[f32], c: &[f32; W]) {
+    let c = *c;
+    for (row, x) in weights.iter_mut().zip(x) {
+        for (w, c) in row.iter_mut().zip(c) {
+            *w -= x * c;
+        }
+    }
+}
+
+/// A narrow panel, row by row.
+#[inline(never)]
+fn descend_rows(
+    width: usize,
+    panel: &mut [f32],
+    rate: f32,
+    x: &[f32],
+    d: &[f32],
+    mut e: Option<&mut [f32]>,
+) {
+    let mut x = x.iter();
+    for (input, row) in panel.chunks_exact_mut(width.max(1)).enumerate() {
+        if let Some(e) = e.as_deref_mut().and_then(|e| e.get_mut(input)) {
+            row.iter().zip(d).for_each(|(w, d)| *e += w * d);
+        }
+        // The last row is the biases.
+        let x = x.next().unwrap_or(&1.0);
+        row.iter_mut().zip(d).for_each(|(w, d)| *w -= x * (d * rate));
     }
 }

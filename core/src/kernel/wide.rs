@@ -342,6 +342,41 @@ pub(crate) fn gradient<I: Registers>(
     walk(layer.fan_out, Gradient { isa, layer, parameters, offset: 0, x, d, update });
 }
 
+/// A step of plain descent; `e` is what [`backward`] leaves, where it is wanted, and `d` becomes
+/// `rate d`.
+#[inline(always)]
+pub(crate) fn descend(
+    isa: impl Registers,
+    layer: Layer,
+    parameters: &mut [f32],
+    rate: f32,
+    samples: usize,
+    x: &[f32],
+    d: &mut [f32],
+    e: Option<&mut [f32]>,
+) {
+    if let Some(e) = e {
+        backward(isa, layer, parameters, samples, d, e);
+    }
+    d.iter_mut().for_each(|d| *d *= rate);
+    gradient(isa, layer, parameters, x, d, Subtract);
+}
+
+/// Takes the gradients from the parameters.
+struct Subtract;
+
+impl<I> Update<I> for Subtract {
+    #[inline(always)]
+    fn run<const W: usize>(&mut self, isa: I, run: Run<'_, W>)
+    where
+        I: Lanes<W>,
+    {
+        for (w, g) in run.parameters.iter_mut().zip(run.gradients) {
+            *w = isa.store(isa.load(w) - isa.load(g));
+        }
+    }
+}
+
 /// Rows of weights whose gradients are summed side by side at most.
 const ROWS: usize = 8;
 
@@ -412,7 +447,7 @@ fn block_gradient<'s, I: Lanes<W>, const W: usize, const R: usize>(
     first: usize,
     gradients: &mut [[f32; W]],
 ) {
-    let mut sums = [isa.splat(0.0); R];
+    let mut sums = [isa.splat(-0.0); R];
     for (x, d) in samples {
         let (Some(x), Some(d)) = (lanes::<R>(x, input), lanes::<W>(d, first)) else { break };
         add_one(isa, &mut sums, d, *x);
@@ -431,7 +466,7 @@ fn block_bias<I: Lanes<W>, const W: usize>(
     first: usize,
     gradients: &mut [[f32; W]],
 ) {
-    let mut sum = isa.splat(0.0);
+    let mut sum = isa.splat(-0.0);
     for d in d.chunks_exact(fan_out.max(1)) {
         let Some(d) = lanes::<W>(d, first) else { break };
         sum = sum + isa.load(d);

@@ -96,7 +96,8 @@ fn measure(meter: &mut Meter, entry: Entry, batch: usize, memory: &mut [f32]) {
         net.learn(samples, out, scratch);
     });
 
-    let macs = entry.shape.macs();
+    // One for each weight; what biases take counts, but not as work done.
+    let macs = entry.shape.macs() - entry.shape.hidden_units() - outputs;
     let print = |what: &str, count: Option<usize>, macs: usize| {
         let Some(count) = count else {
             defmt::info!("{=str}: beyond the counter", what);

@@ -75,8 +75,11 @@ impl Firmware {
         let mut cargo = CARGO.command();
         cargo.current_dir(&self.folder).args(board.cargo_arguments(image, link));
         cargo.arg("--target-dir").arg(&target).env("DERBY_BOARD", board.name);
-        // No flags that are meant for the host; empty ones rule out those of configurations too.
-        cargo.env_remove("RUSTFLAGS").env("CARGO_ENCODED_RUSTFLAGS", "").env_remove("DERBY_RACE");
+        // No flags that are meant for the host; those of the firmware's own configuration hold.
+        cargo
+            .env_remove("RUSTFLAGS")
+            .env_remove("CARGO_ENCODED_RUSTFLAGS")
+            .env_remove("DERBY_RACE");
         cargo.env_remove("DERBY_NET");
         let name = format!(
             "{}-{image}-{link:?}-{:08x}",

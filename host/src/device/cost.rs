@@ -19,10 +19,10 @@ pub const fn own_ram(link: Link) -> usize {
 /// linked moves it by some kilobytes.
 pub const fn base_flash(core: Core) -> usize {
     match core {
-        Core::M0 => 45_100,
-        Core::M3 => 44_600,
-        Core::M4F | Core::M7 => 39_800,
-        Core::M33 => 40_400,
+        Core::M0 => 45_600,
+        Core::M3 => 44_500,
+        Core::M4F | Core::M7 => 47_200,
+        Core::M33 => 47_800,
     }
 }
 
@@ -45,9 +45,9 @@ struct Instructions {
 /// RMSprop's root.
 const fn instructions(core: Core) -> Instructions {
     match core {
-        Core::M0 => Instructions { mac: 240.0, batch_mac: 20.0, root: 1320.0 },
-        Core::M3 => Instructions { mac: 143.0, batch_mac: 13.0, root: 590.0 },
-        Core::M4F | Core::M7 | Core::M33 => Instructions { mac: 4.4, batch_mac: 4.7, root: 84.0 },
+        Core::M0 => Instructions { mac: 95.0, batch_mac: 0.0, root: 1400.0 },
+        Core::M3 => Instructions { mac: 56.0, batch_mac: 0.0, root: 660.0 },
+        Core::M4F | Core::M7 | Core::M33 => Instructions { mac: 2.3, batch_mac: 0.7, root: 105.0 },
     }
 }
 
