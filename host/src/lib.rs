@@ -7,6 +7,7 @@
 //! ([`export`]).
 
 pub mod args;
+pub mod budget;
 pub mod checkpoint;
 pub mod crew;
 pub mod data;
@@ -23,4 +24,5 @@ pub mod run_file;
 pub mod score;
 pub mod source;
 pub mod stop;
+pub mod study;
 pub mod view;
