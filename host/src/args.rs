@@ -64,6 +64,8 @@ pub enum Command {
     Export(ExportArguments),
     /// Make a page of a race, to be looked at in a browser
     Report(ReportArguments),
+    /// Measure how fast this machine races, and what share of its peak that is
+    Bench(BenchArguments),
     /// Say what a race takes of a board, and whether it fits; exit code 1 when it does not
     Plan(PlanArguments),
     /// Race on a board that QEMU emulates
@@ -262,6 +264,25 @@ pub struct IsolateArguments {
     /// How to show the ranking
     #[arg(long, value_enum, default_value_t = ViewName::Auto)]
     pub view: ViewName,
+}
+
+/// Arguments of `derby bench`.
+#[derive(Args, Clone, Debug)]
+pub struct BenchArguments {
+    /// What races.
+    #[command(flatten)]
+    pub field: FieldArguments,
+    /// Samples of a round
+    #[arg(long, value_name = "N", default_value_t = 50_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1000..=10_000_000))]
+    pub round: u32,
+    /// Rounds, of which the median counts
+    #[arg(long, value_name = "K", default_value_t = 5)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rounds: u32,
+    /// Print one line of JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `derby export`.

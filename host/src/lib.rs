@@ -7,6 +7,7 @@
 //! ([`export`]).
 
 pub mod args;
+pub mod bench;
 pub mod budget;
 pub mod checkpoint;
 pub mod crew;

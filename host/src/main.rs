@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Command::Study(arguments) => derby::study::command(&arguments),
         Command::Export(arguments) => derby::export::command(&arguments),
         Command::Report(arguments) => derby::report::command(&arguments),
+        Command::Bench(arguments) => derby::bench::command(&arguments),
         Command::Plan(arguments) => device::plan::command(&arguments),
         Command::Emulate(arguments) => device::emulate::command(&arguments),
         Command::Flash(arguments) => device::flash::command(&arguments),
