@@ -168,7 +168,7 @@ impl Field {
         if !arguments.paper {
             settings.held_back = held_back(settings.batch);
         }
-        let entries = listed(arguments)
+        let entries = listed(arguments, &source)
             .iter()
             .map(|net| {
                 let shape = Shape::new(source.inputs(), net.hidden, net.layers, source.outputs());
@@ -200,25 +200,34 @@ fn task(arguments: &FieldArguments, samples: u64) -> Task {
     }
 }
 
-/// The nets that the arguments list, or the paper's where they list none.
-fn listed(arguments: &FieldArguments) -> Vec<Listed> {
+/// The nets that the arguments list; else the paper's, or for a table nets about as wide as its
+/// inputs and outputs together, half and a quarter of that, with one and with two hidden layers.
+fn listed(arguments: &FieldArguments, source: &Source) -> Vec<Listed> {
+    let each = |hidden: &[usize], layers: &[usize]| {
+        let layers =
+            |&hidden| layers.iter().map(move |&layers| Listed { hidden, layers, seed: None });
+        hidden.iter().flat_map(layers).collect()
+    };
     match &arguments.nets {
         Some(NetList(nets)) => nets.clone(),
-        None if arguments.data.file.is_some() => [8, 16, 32]
-            .iter()
-            .flat_map(|&hidden| [1, 2].map(|layers| Listed { hidden, layers, seed: None }))
-            .collect(),
-        None => paper::HIDDEN
-            .iter()
-            .flat_map(|&hidden| paper::LAYERS.map(|layers| Listed { hidden, layers, seed: None }))
-            .collect(),
+        None if arguments.data.file.is_some() => {
+            let widest = (source.inputs() + source.outputs()).next_power_of_two().clamp(32, 64);
+            each(&[widest / 4, widest / 2, widest], &[1, 2])
+        }
+        None => each(&paper::HIDDEN, &paper::LAYERS),
     }
 }
+
+/// The learning rate for tables: they are raced over many times, and slow steps forget less.
+const TABLE_RATE: f32 = 0.001;
 
 /// A net of this shape as the arguments want it.
 fn entry(arguments: &FieldArguments, source: &Source, shape: Shape, seed: u64) -> Entry {
     let mut entry =
         if arguments.paper { paper::entry(shape, seed) } else { Entry::new(shape, seed) };
+    if arguments.data.file.is_some() {
+        entry = entry.optimizer(Optimizer::RMSPROP.with_rate(TABLE_RATE));
+    }
     let (output, loss) = source.output();
     entry = entry.output(output, loss);
     if let Some(activation) = arguments.activation {

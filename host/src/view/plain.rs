@@ -12,6 +12,7 @@ use crate::field::Field;
 use crate::record::{Mixture, Ranked, pareto};
 use crate::run::Outcome;
 use crate::score::Bits;
+use crate::source::Source;
 
 /// Writes tables.
 #[derive(Debug)]
@@ -92,6 +93,9 @@ impl<W: Write> View for Plain<W> {
     fn event(&mut self, field: &Field, event: &Event<&[f32]>) -> Result<()> {
         match event {
             Event::Started { nets, .. } => {
+                if let Source::Table(table) = &field.source {
+                    writeln!(self.out, "{}", table.summary())?;
+                }
                 let (inputs, outputs) = (field.source.inputs(), field.source.outputs());
                 write!(self.out, "{nets} nets, {inputs} inputs, {outputs} outputs")?;
                 // Of samples that are elsewhere no more is known.
