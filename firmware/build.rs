@@ -42,7 +42,7 @@ fn run() -> Result<(), String> {
     // Here and not in .cargo/config.toml, where RUSTFLAGS in the environment would replace them.
     println!("cargo::rustc-link-search={}", out.display());
     println!("cargo::rustc-link-arg-bins=-Tlink.x");
-    for image in ["race", "serve", "bench", "faults", "infer"] {
+    for image in ["race", "serve", "bench", "faults", "infer", "keep"] {
         println!("cargo::rustc-link-arg-bin={image}=-Tdefmt.x");
     }
     Ok(())

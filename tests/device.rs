@@ -9,6 +9,8 @@ mod ends;
 mod probing;
 #[path = "device/refusals.rs"]
 mod refusals;
+#[path = "device/slots.rs"]
+mod slots;
 #[path = "device/watching.rs"]
 mod watching;
 
