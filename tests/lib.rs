@@ -1,6 +1,8 @@
-//! What several of Derby's tests share: a textbook's net to compare with, and races as text.
+//! What several of Derby's tests share: a textbook's net to compare with, races as text, and all that
+//! reads bytes from elsewhere.
 
 pub mod model;
+pub mod readers;
 pub mod told;
 
 use std::sync::OnceLock;

@@ -28,6 +28,8 @@ const TITLE: &[u8] = b"derby checkpoint ";
 const FORMAT: u32 = 1;
 /// Most bytes of the two lines in front.
 const MOST: usize = 1 << 20;
+/// Longest file that is written and read, in bytes.
+const LONGEST: u64 = 4 << 30;
 
 /// What race it is and how far it has come.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,6 +79,9 @@ pub enum Fault {
     /// They are not what was written.
     #[error("the checkpoint is damaged")]
     Damaged,
+    /// They are too many.
+    #[error("the file is longer than a checkpoint can be")]
+    Long,
 }
 
 impl Checkpoint {
@@ -170,8 +175,28 @@ fn crc(bytes: &[u8]) -> u32 {
 }
 
 fn open(path: &Path) -> Result<Checkpoint> {
-    let bytes = fs::read(path).with_context(|| path.display().to_string())?;
-    Checkpoint::from_bytes(&bytes).with_context(|| path.display().to_string())
+    let place = || path.display().to_string();
+    let bytes = bytes(path).with_context(place)?;
+    Checkpoint::from_bytes(&bytes).with_context(place)
+}
+
+/// The bytes of a file that begins as a checkpoint does and is no longer than one can be.
+fn bytes(path: &Path) -> Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let mut bytes = Vec::new();
+    (&file).take(TITLE.len() as u64).read_to_end(&mut bytes)?;
+    if bytes != TITLE {
+        return Err(Fault::Foreign.into());
+    }
+    fits(file.metadata()?.len())?;
+    // What is no plain file does not say its length.
+    file.take(LONGEST).read_to_end(&mut bytes)?;
+    fits(bytes.len() as u64)?;
+    Ok(bytes)
+}
+
+fn fits(bytes: u64) -> Result<(), Fault> {
+    if bytes > LONGEST { Err(Fault::Long) } else { Ok(()) }
 }
 
 fn with_ending(path: &Path, ending: &str) -> PathBuf {
@@ -281,7 +306,8 @@ impl Keeper {
         };
         let bytes = checkpoint.to_bytes();
         self.events = checkpoint.events;
-        self.write(&bytes).map_err(|error| {
+        let written = fits(bytes.len() as u64).map_err(io::Error::other);
+        written.and_then(|()| self.write(&bytes)).map_err(|error| {
             let path = self.path.display();
             let last = if self.is_good { "; the last one is as it was" } else { "" };
             anyhow!(error).context(format!("--checkpoint {path}: it cannot be written{last}"))

@@ -94,6 +94,9 @@ impl FromStr for NetList {
 fn numbers(list: &str, group: &str) -> Result<Vec<u64>, NetListError> {
     let mut numbers = Vec::new();
     for part in list.split(',').map(str::trim) {
+        if numbers.len() > MOST {
+            return Err(NetListError::TooMany);
+        }
         let wrong = || NetListError::Number { part: part.to_owned(), group: group.to_owned() };
         let number = |text: &str| text.trim().parse::<u64>().map_err(|_| wrong());
         let Some((first, rest)) = part.split_once("..") else {
@@ -147,5 +150,6 @@ mod tests {
         assert!(message("9..3x1").contains("'9..3' is empty"));
         assert!(message("0x1").contains("at least 1 unit"));
         assert!(message("1..99999999999x1").contains("more than 10000"));
+        assert!(message("1..9999,1..9999,1x1").contains("more than 10000"));
     }
 }

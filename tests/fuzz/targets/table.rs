@@ -1,0 +1,5 @@
+//! A table.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| derby_tests::readers::table(bytes));
