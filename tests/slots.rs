@@ -331,6 +331,21 @@ fn the_newer_is_known_after_numbers_have_gone_round() {
     }
 }
 
+/// Whole by its CRC, and yet none that was saved.
+#[test]
+fn a_slot_that_reaches_into_the_other_is_not_good() {
+    for (length, is_good) in [(496, true), (497, false), (500, false), (1008, false)] {
+        let mut flash = Flash::<4, 512>::new(2);
+        let bytes = slot(4, 7, length, &vec![3; length as usize]);
+        flash.bytes[..bytes.len()].copy_from_slice(&bytes);
+        assert_eq!(load(&mut flash.slots()).is_some(), is_good, "{length}");
+    }
+    let mut flash = Flash::<4, 512>::new(2);
+    let bytes = slot(4, 7, 10, &[3; 10]);
+    flash.bytes[..bytes.len()].copy_from_slice(&bytes);
+    assert_eq!(load(&mut flash.slots()), None, "half a word");
+}
+
 #[test]
 fn what_does_not_fit_changes_nothing() {
     let mut flash = Flash::<8, 512>::new(4);

@@ -222,7 +222,7 @@ impl<F: NorFlash> Slots<F> {
         let mut field = |at| head.word(at).map(u32::from_le_bytes);
         let (sequence, length, crc) = (field(0)?, field(4)?, field(8)?);
         let commit = head.word(Self::COMMIT_AT as usize)?;
-        if commit != COMMIT || length as usize > room || !length.is_multiple_of(4) {
+        if commit != COMMIT || length as usize > room {
             return None;
         }
         let good = Good { is_second, sequence, length };
