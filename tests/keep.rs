@@ -33,15 +33,17 @@ fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(str::to_owned).collect()
 }
 
-/// The lines of a race told as JSON, without the time that it took.
+/// The lines of a race told as JSON, without how it was run: its command line and its time.
 fn untimed(text: &[u8]) -> Vec<Value> {
     let lines = text.split_inclusive(|&byte| byte == b'\n');
     let mut lines: Vec<Value> =
         lines.map(|line| serde_json::from_slice(line).expect("every line is whole")).collect();
     for line in &mut lines {
-        if line["event"] == "finished" {
-            line["seconds"].take();
-        }
+        match line["event"].as_str() {
+            Some("started") => line["command"].take(),
+            Some("finished") => line["seconds"].take(),
+            _ => Value::Null,
+        };
     }
     lines
 }
@@ -97,8 +99,10 @@ fn run(
     let stop = Stop::default();
     let left = Cell::new(until);
     let isa = Isa::widest();
-    let mut views: Vec<Box<dyn View + '_>> =
-        vec![Box::new(Json::new(told)), Box::new(Brake { left: &left, stop: stop.clone() })];
+    let mut views: Vec<Box<dyn View + '_>> = vec![
+        Box::new(Json::new(told, arguments.line())),
+        Box::new(Brake { left: &left, stop: stop.clone() }),
+    ];
     let run = Run { checkpoint, keeper: Some(keeper), stop: Some(stop), ..Run::new(&field, isa) };
     match run.race(&mut Threads::new(threads, isa), &mut views) {
         Ok(_) => true,
@@ -233,8 +237,8 @@ fn signals_keep_the_race_and_say_how_to_go_on() {
     let place = Place::new();
     let expected = place.told(LONG);
     for (name, code) in [("INT", 130), ("TERM", 143)] {
-        let line = format!("{LONG} --checkpoint {name} --every 500 --out {name}.jsonl");
-        let child = place.kept(&line, name);
+        let began = format!("{LONG} --checkpoint {name} --every 500 --out {name}.jsonl");
+        let child = place.kept(&began, name);
         signal(&child, name);
         let done = child.wait_with_output().unwrap();
         let message = said(&done);
@@ -248,7 +252,12 @@ fn signals_keep_the_race_and_say_how_to_go_on() {
         // It goes on by its file alone, and its file of events is whole in the end.
         let line = format!("race --resume {name} --view json --threads 1 --out {name}.jsonl");
         assert_eq!(place.told(&line), expected);
-        assert_eq!(untimed(&fs::read(place.path(&format!("{name}.jsonl"))).unwrap()), expected);
+        let file = fs::read(place.path(&format!("{name}.jsonl"))).unwrap();
+        assert_eq!(untimed(&file), expected);
+        // The file names the command that began it.
+        let first: Value =
+            serde_json::from_slice(file.split(|&b| b == b'\n').next().unwrap()).unwrap();
+        assert_eq!(first["command"], format!("derby {began}"));
         // And what has ended ends again.
         assert_eq!(place.told(&line), expected);
     }

@@ -1,6 +1,8 @@
 //! The command line.
 
+use std::env;
 use std::ffi::OsString;
+use std::iter;
 use std::path::PathBuf;
 
 use crate::data::{self, Missing, Ordinal};
@@ -30,22 +32,6 @@ pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
-}
-
-/// The command line that this program was started with, to be typed again: words that a shell
-/// would take apart are quoted.
-pub fn line() -> String {
-    let mut line = "derby".to_owned();
-    for word in std::env::args().skip(1) {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "_-+=.,:/@%".contains(c);
-        line.push(' ');
-        if !word.is_empty() && word.chars().all(plain) {
-            line.push_str(&word);
-        } else {
-            line.extend(["'", &word.replace('\'', "'\\''"), "'"]);
-        }
-    }
-    line
 }
 
 /// What derby can do.
@@ -222,6 +208,28 @@ impl RaceArguments {
         let mut race = self.clone();
         race.run_as(&Self { words: None, ..Self::of(&[]).unwrap_or_else(|_| self.clone()) });
         format!("{race:?}")
+    }
+
+    /// The command line that runs this race, to be typed again: words that a shell would take
+    /// apart are quoted. Of a race that goes on, the one that it began with.
+    pub fn line(&self) -> String {
+        let words: Vec<String> = match &self.words {
+            Some(words) => iter::once("race".to_owned()).chain(words.iter().cloned()).collect(),
+            None => {
+                env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
+            }
+        };
+        let mut line = "derby".to_owned();
+        for word in words {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "_-+=.,:/@%".contains(c);
+            line.push(' ');
+            if !word.is_empty() && word.chars().all(plain) {
+                line.push_str(&word);
+            } else {
+                line.extend(["'", &word.replace('\'', "'\\''"), "'"]);
+            }
+        }
+        line
     }
 
     /// Takes from `other` how the race is run, shown and kept.

@@ -9,7 +9,6 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::View;
-use crate::args;
 use crate::field::Field;
 use crate::run::Outcome;
 use crate::score::Score;
@@ -19,6 +18,8 @@ use crate::source::Source;
 #[derive(Debug)]
 pub struct Json<W> {
     out: W,
+    /// The command line that runs the race.
+    command: String,
     /// The net whose parameters are coming, and those that have come: events tell them in parts,
     /// a line tells all.
     trained: Option<(usize, Vec<f32>)>,
@@ -35,9 +36,9 @@ struct Trained<'t> {
 }
 
 impl<W: Write> Json<W> {
-    /// Writes to `out`.
-    pub fn new(out: W) -> Self {
-        Self { out, trained: None }
+    /// Writes to `out` of the race that `command` runs.
+    pub fn new(out: W, command: String) -> Self {
+        Self { out, command, trained: None }
     }
 
     fn line(&mut self, value: &impl Serialize) -> Result<()> {
@@ -94,7 +95,7 @@ impl<W: Write> View for Json<W> {
                 "seed": field.seed,
                 "samples": field.samples,
                 "version": env!("CARGO_PKG_VERSION"),
-                "command": args::line(),
+                "command": self.command,
                 "source": source(&field.source),
                 "settings": field.settings,
             }),
