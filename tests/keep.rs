@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -18,7 +17,7 @@ use derby::stop::{Stop, Stopped};
 use derby::view::View;
 use derby::view::json::Json;
 use derby_core::Event;
-use escargot::{CargoBuild, CargoRun};
+use derby_tests::program;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -168,14 +167,6 @@ fn a_race_cut_again_and_again_ends_in_the_same_bits() {
 }
 
 // As a user runs it.
-
-fn program() -> &'static CargoRun {
-    static PROGRAM: OnceLock<CargoRun> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let build = CargoBuild::new().package("derby").bin("derby").current_release();
-        build.run().expect("the command builds")
-    })
-}
 
 /// A folder with a race that runs for some seconds.
 struct Place {

@@ -38,25 +38,49 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Race nets to a winner
+    #[command(after_help = "Examples:
+  derby race --paper --seeds 10
+  derby race --task xor --nets 8..32/8x1..2 --samples 200000
+  derby race wine.csv --target cultivar --out run.jsonl
+  derby race wine.csv --target cultivar --checkpoint wine.derby
+  derby race --resume wine.derby")]
     Race(RaceArguments),
     /// Train each net alone on the same stream and rank them by test loss
+    #[command(after_help = "Examples:
+  derby isolate --paper
+  derby isolate --task xor --nets 8..32/8x1..2 --seed 0
+  derby isolate wine.csv --target cultivar --seeds 3")]
     Isolate(IsolateArguments),
     /// Write the winner of a race, or the mixture, as Rust, C, ONNX or for derby itself
+    #[command(after_help = "Examples:
+  derby export run.jsonl --format c --output wine.h
+  derby export run.jsonl --format onnx --mixture --output wine.onnx")]
     Export(ExportArguments),
     /// Make a page of a race, to be looked at in a browser
+    #[command(after_help = "Example:
+  derby report run.jsonl --svg pictures")]
     Report(ReportArguments),
     /// Say what a race takes of a board, and whether it fits; exit code 1 when it does not
+    #[command(after_help = "Example:
+  derby plan --board microbit --task xor --bits 8 --nets 4,8x1..2")]
     Plan(PlanArguments),
     /// Race on a board that QEMU emulates
+    #[command(after_help = "Examples:
+  derby emulate --board mps2-an386 --task xor --nets 8,16,20x1..3 --samples 16000
+  derby emulate --board mps2-an386 wine.csv --target cultivar --compare")]
     Emulate(DeviceArguments),
     /// Race on a board at a debug probe
+    #[command(after_help = "Example:
+  derby flash --board stm32f411 --task xor --bits 8")]
     Flash(DeviceArguments),
     /// Watch a board that races already, or a recording
+    #[command(after_help = "Examples:
+  derby watch --board stm32f411
+  derby watch --file recorded.bin")]
     Watch(WatchArguments),
     /// Print what makes a shell complete derby's arguments
-    #[command(
-        after_help = "Example:\n  derby completions bash > ~/.local/share/bash-completion/completions/derby"
-    )]
+    #[command(after_help = "Example:
+  derby completions bash > ~/.local/share/bash-completion/completions/derby")]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
