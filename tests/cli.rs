@@ -9,8 +9,11 @@ use derby_tests::program;
 use serde_json::{Value, json};
 
 /// The race that most tests run: two nets of which one leaves.
-const SMALL: [&str; 9] =
-    ["race", "--task", "xor", "--bits", "8", "--nets", "4x1,2", "--samples", "2000"];
+#[rustfmt::skip]
+const SMALL: [&str; 13] = [
+    "race", "--task", "xor", "--bits", "8", "--nets", "4x1,2", "--samples", "2000",
+    "--referee", "paper", "--mixer", "gradient",
+];
 
 fn derby<'a>(words: impl IntoIterator<Item = &'a str>) -> Output {
     program().command().args(words).output().expect("the command starts")
@@ -262,6 +265,128 @@ fn several_seeds_run_one_after_the_other() {
     let text = told(SMALL.into_iter().chain(["--seeds", "2"]));
     assert!(text.contains("Winners of 2 seeds"), "{text}");
     assert!(text.contains("\nseed 1: (4, "), "{text}");
+}
+
+#[test]
+fn winner_and_mixture_are_told_with_their_work() {
+    let words = ["race", "--task", "xor", "--bits", "8", "--nets", "2,8,24x1,2"];
+    let more = ["--samples", "12000", "--view", "json"];
+    let events = lines(&told(words.into_iter().chain(more)));
+    let finished = events.last().expect("the race ends");
+    let ranking = finished["ranking"].as_array().expect("a ranking is a list");
+    assert_eq!(ranking[0]["net"], finished["winner"]);
+    assert_eq!(ranking[0]["macs"], finished["macs"]);
+    let number = |value: &Value| value.as_f64().unwrap_or_else(|| panic!("{value} in {finished}"));
+    // No net on the front is beaten, and every other is.
+    for net in ranking {
+        let point = |net: &Value| (number(&net["held_out"]["loss"]), number(&net["macs"]));
+        let (loss, macs) = point(net);
+        let beaten = ranking
+            .iter()
+            .map(point)
+            .any(|(other, work)| other <= loss && work <= macs && (other < loss || work < macs));
+        assert_eq!(net["pareto"], !beaten, "{net}");
+    }
+    let mixture = &finished["mixture"];
+    let racing: Vec<_> = ranking.iter().filter(|net| net["left"].is_null()).collect();
+    assert_eq!(mixture["nets"], racing.len());
+    let macs: f64 = racing.iter().map(|net| number(&net["macs"])).sum();
+    assert_eq!(number(&mixture["macs"]), macs);
+    let loss = number(&mixture["held_out"]["loss"]);
+    let worst = racing.iter().map(|net| number(&net["held_out"]["loss"])).fold(0.0, f64::max);
+    assert!(0.0 < loss && loss < worst, "{loss} of nets up to {worst}");
+}
+
+#[test]
+fn nets_beyond_the_budget_do_not_enter() {
+    let nets = |budget: &[&str]| {
+        let words = SMALL.into_iter().chain(["--view", "json"]);
+        let words = words.map(|word| if word == "4x1,2" { "4,8,30x1,2" } else { word });
+        let events = lines(&told(words.chain(budget.iter().copied())));
+        (events[0]["nets"].clone(), events[0]["refused"].clone())
+    };
+    assert_eq!(nets(&[]), (json!(6), json!(0)));
+    assert_eq!(nets(&["--max-macs", "110"]), (json!(3), json!(3)));
+    assert_eq!(nets(&["--max-ram", "100"]), (json!(3), json!(3)));
+    assert_eq!(nets(&["--max-flash", "1K", "--max-macs", "1M"]), (json!(4), json!(2)));
+    assert_eq!(nets(&["--fit", "microbit"]), (json!(6), json!(0)));
+    let line = other_error(SMALL.into_iter().chain(["--max-flash", "10"]));
+    assert!(line.contains("no net is within the budget; the smallest, (4, 1), takes"), "{line}");
+    for (option, value) in [("--max-ram", "much"), ("--fit", "toaster"), ("--prefer", "tall")] {
+        let line = wrong_arguments(SMALL.into_iter().chain([option, value]));
+        assert!(line.contains(option) && line.contains(value), "{line}");
+    }
+}
+
+#[test]
+fn a_small_net_can_be_preferred() {
+    let winner = |more: &[&str]| {
+        let words = ["race", "--task", "sine", "--nets", "1,4,12x1", "--samples", "6000"];
+        let words = words.into_iter().chain(["--view", "json"]).chain(more.iter().copied());
+        let events = lines(&told(words));
+        let finished = events.last().expect("the race ends").clone();
+        (finished["winner"]["hidden"].as_u64(), finished["held_out"]["loss"].as_f64())
+    };
+    let (_, best) = winner(&[]);
+    let (units, loss) = winner(&["--prefer", "small=1000"]);
+    assert_eq!(units, Some(1));
+    assert!(loss > best);
+    assert_eq!(winner(&["--prefer", "small=0"]).1.map(|loss| loss <= best.unwrap()), Some(true));
+}
+
+/// The same bytes, however it is cut up.
+#[test]
+fn a_study_repeats() {
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let file = |name: &str| folder.path().join(name);
+    let study = |name: &str, more: &[&str]| {
+        let out = file(name);
+        let words = ["study", "--out", path(&out), "--seeds", "3..4", "--tasks", "noisy"];
+        let words = words.into_iter().chain(["--samples", "1000", "--starts", "glorot"]);
+        (told(words.chain(more.iter().copied())), std::fs::read(&out).expect("it was written"))
+    };
+    let whole = study("whole.csv", &[]);
+    assert_eq!(study("again.csv", &["--threads", "1"]), whole);
+    // From its file alone comes the same table.
+    let table = ["study", "--out", path(&file("whole.csv")), "--table"].map(str::to_owned);
+    assert_eq!(told(table.iter().map(String::as_str)), whole.0);
+
+    // In two parts, put together.
+    study("one.csv", &["--shard", "1/2"]);
+    study("two.csv", &["--shard", "2/2"]);
+    let [one, two, both] = ["one.csv", "two.csv", "both.csv"].map(file);
+    let merge = ["study", "--out", path(&both), "--merge", path(&one), path(&two)];
+    assert_eq!(told(merge), whole.0);
+    assert_eq!(std::fs::read(&both).expect("it was written"), whole.1);
+
+    // Cut off within a row.
+    std::fs::write(file("cut.csv"), &whole.1[..whole.1.len() * 2 / 3]).expect("there is room");
+    assert_eq!(study("cut.csv", &[]), whole);
+
+    // Rows of another study are not mixed in.
+    let words = ["study", "--seeds", "3..4", "--samples", "2000", "--out"];
+    let line = other_error(words.into_iter().chain([path(&file("whole.csv"))]));
+    assert!(line.contains("has 1000 samples of a race, and now 2000 are asked for"), "{line}");
+}
+
+/// The tables of the README come from the results that are kept here.
+#[test]
+fn the_readme_has_the_studys_tables() {
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let results = folder.path().join("study.csv");
+    let kept = include_bytes!("golden/study.csv");
+    std::fs::write(&results, kept).expect("there is room for the results");
+    let shown = told(["study", "--table", "--out", path(&results)]);
+    assert_eq!(std::fs::read(&results).expect("it is there"), kept, "nothing is changed");
+    let (_, choosing) = include_str!("../README.md").split_once("## Choosing").expect("a section");
+    let (choosing, _) = choosing.split_once("\n## ").expect("another section");
+    let rows: Vec<_> = choosing.lines().filter(|line| line.starts_with('|')).collect();
+    assert!(rows.len() > 20, "{rows:?}");
+    for row in rows {
+        assert!(shown.contains(row), "{row}");
+    }
+    let (_, drift) = shown.split_once("\nDrift: ").expect("a line on drift");
+    assert!(choosing.contains(drift.trim()), "{drift}");
 }
 
 /// The first lines of a run, which is then ended: the paper's race takes its time.

@@ -25,7 +25,8 @@ use escargot::{CargoBuild, CargoRun};
 use serde_json::Value;
 
 /// A race that is short, and long enough to be cut.
-const SHORT: &str = "--task xor --bits 8 --nets 4,8x1 --samples 4000 --check 400";
+const SHORT: &str = "--task xor --bits 8 --nets 4,8x1 --samples 4000 --check 400 --referee paper \
+                     --mixer gradient --held-back 0";
 
 /// The command, and with it the certainty that there is an emulator.
 fn program() -> &'static CargoRun {
@@ -75,7 +76,12 @@ fn frames_here(field: &Field) -> (Vec<u8>, u32) {
     };
     race.start(&mut tell);
     let mut samples = Samples::default();
-    field.source.stream().next(field.samples as usize, &mut samples).unwrap();
+    field
+        .source
+        .stream(&field.settings)
+        .unwrap()
+        .next(field.samples as usize, &mut samples)
+        .unwrap();
     let inputs = samples.inputs.chunks_exact(field.source.inputs());
     for (x, y) in inputs.zip(samples.targets.chunks_exact(outputs)) {
         race.step(x, y, &mut tell).unwrap();

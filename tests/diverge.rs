@@ -71,6 +71,24 @@ fn the_last_one_stays() {
     assert_eq!(course.run(Feed::Pieces(600)), steps);
 }
 
+/// The stream changes and those who left return, save who would only blow up again.
+#[test]
+fn it_does_not_return() {
+    let mut course = course(vec![wild(2), entry(12, 0), entry(1, 0), entry(12, 1), entry(1, 1)]);
+    course.samples = 9000;
+    course.settings.refereeing = Refereeing::Anytime { window: 200, survivors: 2.0, margin: 0.3 };
+    let (inputs, mut targets) = course.stream();
+    let changed = inputs.iter().zip(&mut targets).skip(7000);
+    changed.for_each(|(x, target)| *target = if (x * 8.0) as i32 % 2 == 0 { 2.0 } else { -2.0 });
+    let told = course.run_on(&inputs, &targets, Feed::Pieces(100), &mut Alone);
+    let of = |name: &str| -> Vec<&String> {
+        told.events.iter().filter(|event| event.contains(name)).collect()
+    };
+    assert!(of("Left { net: 0, samples: 10, reason: Diverged")[..].len() == 1);
+    assert!(of("Returned").len() > 1, "{:#?}", of("Left"));
+    assert_eq!(of("Returned { net: 0"), Vec::<&String>::new());
+}
+
 /// One sample whose square is no f32 gives the last net one loss that is no number. It takes
 /// no step then, and goes on with the next batch, however far it runs alone.
 #[test]

@@ -378,10 +378,10 @@ fn a_full_disk_is_named_and_the_last_checkpoint_stays() {
     assert_eq!(done.status.code(), Some(1));
     assert!(said(&done).starts_with("derby: --out /dev/full: No space left"), "{}", said(&done));
 
-    // Files may grow to 12 blocks of 512 bytes: the first checkpoints fit, later ones, which hold
+    // Files may grow to 10 blocks of 512 bytes: the first checkpoints fit, later ones, which hold
     // more events, do not.
     let limited = format!(
-        "trap '' XFSZ; ulimit -f 12; exec {} {race} --checkpoint kept --every 100",
+        "trap '' XFSZ; ulimit -f 10; exec {} {race} --checkpoint kept --every 100",
         program().path().display()
     );
     let mut shell = Command::new("sh");

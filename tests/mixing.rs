@@ -101,8 +101,13 @@ fn entries(inputs: usize, outputs: usize, rate: f32) -> impl Strategy<Value = Ve
 }
 
 fn cases(mixing: Mixing) -> impl Strategy<Value = Case> {
-    let referee =
-        prop::sample::select(vec![Refereeing::None, Refereeing::Paper, Refereeing::Faded]);
+    let referee = prop::sample::select(vec![
+        Refereeing::None,
+        Refereeing::Paper,
+        Refereeing::Faded,
+        Refereeing::Halving,
+        Refereeing::Anytime { window: 20, survivors: 2.0, margin: 0.3 },
+    ]);
     // Steps and targets of a size to learn from, or absurd ones.
     let sizes = prop::sample::select(vec![(1.0, 0.01), (1e20, 1e3)]);
     let batch = (1..=8_usize).prop_flat_map(|batch| (Just(batch), 0..batch));
@@ -121,19 +126,19 @@ fn cases(mixing: Mixing) -> impl Strategy<Value = Case> {
 }
 
 /// Whether the weights are what they are to be.
-fn check_weights(weights: &[f32], outputs: usize, books: &[Book]) -> Result<(), TestCaseError> {
+fn check_weights(weights: &[f32], columns: usize, books: &[Book]) -> Result<(), TestCaseError> {
     let racing = books.iter().filter(|book| book.races()).count();
     prop_assert!(racing > 0, "nobody races");
-    for output in 0..outputs {
+    for column in 0..columns {
         let mut sum = 0.0;
         for (net, book) in books.iter().enumerate() {
-            let weight = weights[net * outputs + output];
-            prop_assert!(weight >= 0.0, "w[{}][{}] = {}", net, output, weight);
+            let weight = weights[net * columns + column];
+            prop_assert!(weight >= 0.0, "w[{}][{}] = {}", net, column, weight);
             prop_assert!(book.races() || weight == 0.0, "{} left and has {}", net, weight);
             sum += f64::from(weight);
         }
         let bound = racing as f64 / f64::from(1 << 23);
-        prop_assert!((sum - 1.0).abs() <= bound, "output {}: the sum is {}", output, sum);
+        prop_assert!((sum - 1.0).abs() <= bound, "column {}: the sum is {}", column, sum);
     }
     Ok(())
 }
@@ -154,8 +159,10 @@ fn check(case: &Case, tally: &mut Seen) -> Result<(), TestCaseError> {
     let mut books = vec![Book::NEW; entries.len()];
     let mut race = Race::new(entries, *settings, &mut memory, &mut books)
         .map_err(|error| TestCaseError::fail(error.to_string()))?;
-    check_weights(race.mixer().weights(), shape.outputs, race.books())?;
-    let kept = if entries.len() < 8 { 1 } else { 2 };
+    let columns = settings.mixing.columns(shape.outputs);
+    check_weights(race.mixer().weights(), columns, race.books())?;
+    let keeps_two = matches!(settings.refereeing, Refereeing::Paper | Refereeing::Faded);
+    let kept = if keeps_two && entries.len() >= 8 { 2 } else { 1 };
 
     let mut stream = Stream::new(*seed, 0);
     let mut inputs = vec![0.0; settings.batch * shape.inputs];
@@ -171,10 +178,10 @@ fn check(case: &Case, tally: &mut Seen) -> Result<(), TestCaseError> {
             if let Event::Left { net, reason, weights, .. } = event {
                 seen.left.push(net);
                 seen.diverged += usize::from(reason == derby_core::Reason::Diverged);
-                assert_eq!(weights.len(), shape.outputs);
+                assert_eq!(weights.len(), settings.mixing.columns(shape.outputs));
             }
         })?;
-        check_weights(race.mixer().weights(), shape.outputs, race.books())?;
+        check_weights(race.mixer().weights(), columns, race.books())?;
 
         // Books and events tell the same.
         let gone = |net: &usize| before[*net] && !race.books()[*net].races();
@@ -190,7 +197,7 @@ fn check(case: &Case, tally: &mut Seen) -> Result<(), TestCaseError> {
         let allowed = match settings.refereeing {
             Refereeing::None => 0,
             Refereeing::Paper => 1,
-            Refereeing::Faded => entries.len(),
+            Refereeing::Faded | Refereeing::Halving | Refereeing::Anytime { .. } => entries.len(),
         };
         prop_assert!(sent_home <= allowed.min((racing - seen.diverged).saturating_sub(kept)));
 

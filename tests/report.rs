@@ -17,7 +17,8 @@ fn derby(folder: &Path, words: &str) {
 /// A race that is reported.
 fn race() -> TempDir {
     let folder = tempdir().unwrap();
-    let words = "race --task xor --bits 8 --nets 4,8x1..2 --samples 4000 --check 500";
+    let words = "race --referee paper --mixer gradient --held-back 0 --task xor --bits 8 \
+                 --nets 4,8x1..2 --samples 4000 --check 500";
     derby(folder.path(), &format!("{words} --out run.jsonl"));
     derby(folder.path(), "report run.jsonl --svg pictures");
     folder

@@ -157,16 +157,23 @@ fn the_bytes_are_these() {
         .map(|word| word.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
         .collect();
     let expected = [
-        "44524259 01000000 1b008d26 22000000", // "DRBY", format, fingerprint, words
+        "44524259 01000000 1b008d26 39000000", // "DRBY", format, fingerprint, words
         "01000000 02000000 00000000 03000000 00000000", // pending, samples, due
-        "e30d783d 00000000 01000000 00000000", // the mixture's loss, the referee
+        "e30d783d 00000000 01000000",          // the mixture's loss
+        "00000000 00000000 00000000",          // the referee: checks, start
+        "00000000 00000000 e8030000 00000000", // next, look
+        "00000000 00000000 00000000 00000000", // found, windows, batches
+        "00000000 00000000 0000c07f 00000000", // before, leader, loss, targets
+        "00000000",                            // variance
+        "00000000 00000000 00000000 00000000 00000000", // the detector
+        "00000000 00000000",                   // alarm, since
         "0000803f 5c7ac93a 01000000 00000000", // the mixer
-        "00000000 01000000 00000000",          // the net's book
+        "00000000 00000000 01000000 00000000", // the net's book
         "e30d783d 00000000 01000000 00000000 00000000 00000000",
         "0000803f 00000000 01000000 00000000",
         "8a99263e bdcccc3d d6671d37 52261c38", // parameters, optimizer
         "0000003e 00000000 0000803e 00000000", // the batch that fills up
-        "345dc24c",                            // crc
+        "83d20188",                            // crc
     ];
     assert_eq!(words.join(" "), expected.join(" "));
 }

@@ -36,6 +36,8 @@ crate::snapshot::state!(Mean: sum, carry, count);
 pub struct Book {
     /// Whether it has left the race.
     pub(crate) left: bool,
+    /// Whether it left for good: it blew up and would again, or it was sent home.
+    pub(crate) for_good: bool,
     /// Optimizer steps it has taken.
     pub(crate) steps: u32,
     /// Times its weights were the smallest since the referee's last check.
@@ -51,12 +53,13 @@ pub struct Book {
 }
 
 #[cfg(feature = "snapshot")]
-crate::snapshot::state!(Book: left, steps, score, trained, held_back, trust, trusted);
+crate::snapshot::state!(Book: left, for_good, steps, score, trained, held_back, trust, trusted);
 
 impl Book {
     /// A net that has not started. All bytes are 0, so that a static lands in `.bss`.
     pub const NEW: Self = Self {
         left: false,
+        for_good: false,
         steps: 0,
         score: 0,
         trained: Mean::NONE,

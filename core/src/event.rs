@@ -42,7 +42,7 @@ pub enum Event<F> {
         loss: f32,
         /// `[net]`: each net's mean loss over the stretch, NaN once it has left.
         losses: F,
-        /// `[net][output]`: the mixing weights.
+        /// `[net][output]`: the mixing weights; `[net]` where each net has one for all outputs.
         weights: F,
     },
     /// A net left the race.
@@ -53,7 +53,7 @@ pub enum Event<F> {
         samples: u64,
         /// Why.
         reason: Reason,
-        /// `[output]`: the weights that it held.
+        /// `[output]`: the weights that it held, or its one weight.
         weights: F,
     },
     /// Part of a net's parameters at the end of the race; all nets' parameters come, in order.
@@ -69,14 +69,23 @@ pub enum Event<F> {
     Finished {
         /// Samples since the start.
         samples: u64,
-        /// The racing net with the most trust.
+        /// The racing net to hand over; see [`crate::Race::leader`].
         leader: usize,
         /// FNV-1a of all nets' parameters; see [`crate::Race::hash`].
         hash: u32,
         /// `[net]`: the mean trust in each over the last stretch that it ran.
         standings: F,
-        /// `[net][output]`: the mixing weights.
+        /// `[net][output]`: the mixing weights; `[net]` where each net has one for all outputs.
         weights: F,
+    },
+    /// A net that had left is in the race again, with the parameters that it had then.
+    Returned {
+        /// Its place.
+        net: usize,
+        /// Samples since the start.
+        samples: u64,
+        /// Samples after which it was found that the stream has changed.
+        found: u64,
     },
 }
 
@@ -102,6 +111,7 @@ impl<F> Event<F> {
                 standings: f(standings),
                 weights: f(weights),
             },
+            Self::Returned { net, samples, found } => Event::Returned { net, samples, found },
         }
     }
 }

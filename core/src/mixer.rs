@@ -5,7 +5,8 @@
 //! `nets * 2^-23`; a net out of the race holds exactly 0. The mixer has no hidden layer and the
 //! identity for activation, so that it cannot learn the task in the nets' place.
 //!
-//! Weights lie row by row: `[net][output]`. An update has two halves: [`Mixer::learn`] moves
+//! Weights lie row by row: `[net][output]`, or `[net]` where a rule has one weight for all of a
+//! net's outputs ([`Mixing::columns`]). An update has two halves: [`Mixer::learn`] moves
 //! the weights and [`Mixer::rebalance`] makes each output's sum 1; between the two a referee may
 //! look at them, as the paper's does.
 
@@ -93,18 +94,35 @@ impl Mixing {
         }
     }
 
-    /// Numbers of memory for `nets` nets with `outputs` outputs and batches of `batch` samples:
-    /// the weights, what the rule remembers, the mixture of a batch and one row of gradients.
-    pub const fn memory(self, nets: usize, outputs: usize, batch: usize) -> usize {
-        let weights = nets.saturating_mul(outputs);
+    /// Weights of each net: one for each output, or one for all of them.
+    pub const fn columns(self, outputs: usize) -> usize {
+        match self {
+            Self::Pooled { .. } | Self::Hedge { .. } if cfg!(feature = "full") => 1,
+            _ => outputs,
+        }
+    }
+
+    /// Numbers of memory for `nets` nets with `outputs` outputs that learns from `samples`
+    /// samples at a time: the weights, what the rule remembers, the mixture of the samples and
+    /// a row of gradients.
+    pub const fn memory(self, nets: usize, outputs: usize, samples: usize) -> usize {
+        let weights = nets.saturating_mul(self.columns(outputs));
         let remembered = match self {
             Self::Gradient { optimizer, .. } => weights.saturating_mul(optimizer.slots()),
             Self::Ratio { .. } | Self::Win { .. } => weights.saturating_add(nets),
             Self::Pooled { .. } => nets.saturating_mul(4),
             Self::Hedge { .. } => nets,
         };
-        let mixture = batch.saturating_add(1).saturating_mul(outputs);
+        let mixture = samples.saturating_mul(outputs).saturating_add(self.gradients(outputs));
         weights.saturating_add(remembered).saturating_add(mixture)
+    }
+
+    /// Numbers of the row of gradients; a rule with one weight for a net has none.
+    const fn gradients(self, outputs: usize) -> usize {
+        match self {
+            Self::Pooled { .. } | Self::Hedge { .. } => 0,
+            _ => outputs,
+        }
     }
 }
 
@@ -133,11 +151,11 @@ impl<'r> Answers<'r> {
 pub struct Mixer<'a> {
     mixing: Mixing,
     outputs: usize,
-    /// `[net][output]`
+    /// `[net][column]`, see [`Mixing::columns`]
     weights: &'a mut [f32],
     /// What the rule remembers; each rule says in which order.
     memory: &'a mut [f32],
-    /// `[sample][output]`: the mixture of a batch, then its errors.
+    /// `[sample][output]`: the mixture of the samples, then its errors.
     mixture: &'a mut [f32],
     /// `[output]`: the gradients of one net's weights.
     gradients: &'a mut [f32],
@@ -155,49 +173,59 @@ crate::snapshot::state!(
 );
 
 impl<'a> Mixer<'a> {
-    /// A mixer of `nets` nets, all of equal weight, on [`Mixing::memory`] numbers; `None` when
-    /// they are fewer.
+    /// A mixer of `nets` nets, all of equal weight, that learns from `samples` samples at a
+    /// time, on [`Mixing::memory`] numbers; `None` when they are fewer.
     pub fn new(
         mixing: Mixing,
         nets: usize,
         outputs: usize,
-        batch: usize,
+        samples: usize,
         memory: &'a mut [f32],
     ) -> Option<Self> {
-        let memory = memory.get_mut(..mixing.memory(nets, outputs, batch))?;
+        let memory = memory.get_mut(..mixing.memory(nets, outputs, samples))?;
         memory.fill(0.0);
-        let (weights, memory) = memory.split_at_mut_checked(nets.checked_mul(outputs)?)?;
-        let (mixture, memory) = memory.split_at_mut_checked(batch.checked_mul(outputs)?)?;
-        let (gradients, memory) = memory.split_at_mut_checked(outputs)?;
+        let columns = mixing.columns(outputs);
+        let (weights, memory) = memory.split_at_mut_checked(nets.checked_mul(columns)?)?;
+        let (mixture, memory) = memory.split_at_mut_checked(samples.checked_mul(outputs)?)?;
+        let (gradients, memory) = memory.split_at_mut_checked(mixing.gradients(outputs))?;
         weights.fill(1.0 / nets as f32);
         Some(Self { mixing, outputs, weights, memory, mixture, gradients, steps: 0, since: 0 })
     }
 
-    /// All weights, `[net][output]`.
+    /// Forgets all that was learned: the racing nets' weights are equal again.
+    #[cfg(feature = "full")]
+    pub(crate) fn restart(&mut self, books: &[Book]) {
+        self.weights.fill(1.0);
+        self.memory.fill(0.0);
+        (self.steps, self.since) = (0, 0);
+        self.rebalance(books);
+    }
+
+    /// All weights, `[net][output]`, or `[net]` where a net has one.
     pub fn weights(&self) -> &[f32] {
         self.weights
     }
 
-    /// One net's weights by output; empty when there is no such net.
+    /// One net's weights by output, or its one weight; empty when there is no such net.
     pub fn row(&self, net: usize) -> &[f32] {
-        self.weights.chunks_exact(self.outputs.max(1)).nth(net).unwrap_or_default()
+        self.weights.chunks_exact(self.columns()).nth(net).unwrap_or_default()
     }
 
     /// The trust in a net: the mean of its weights over the outputs.
     pub fn trust(&self, net: usize) -> f32 {
         let mut sum = 0.0;
         self.row(net).iter().for_each(|w| sum += w);
-        sum / self.outputs.max(1) as f32
+        sum / self.columns() as f32
     }
 
     /// Adds net `net`'s part `w_ij y_ij` to the mixed output of a sample.
     pub fn add(&self, net: usize, outputs: &[f32], mixed: &mut [f32]) {
-        add_product(mixed, self.row(net), outputs);
+        add_weighted(mixed, self.row(net), outputs);
     }
 
-    /// Moves the weights after a batch with these targets, `[sample][output]`; between two
+    /// Moves the weights by samples with these targets, `[sample][output]`; between two
     /// updates of a heuristic it only takes note. Returns the mixture's half squared error, the
-    /// batch's mean, from before the move.
+    /// samples' mean, from before the move.
     pub fn learn(
         &mut self,
         entries: &[Entry],
@@ -238,17 +266,18 @@ impl<'a> Mixer<'a> {
     /// Makes the racing nets' weights for each output sum to 1, and those of the others 0. Where
     /// no racing net holds any weight for an output, all get the same.
     pub fn rebalance(&mut self, books: &[Book]) {
-        rebalance(self.weights, self.outputs, books);
+        rebalance(self.weights, self.columns(), books);
     }
 
-    /// Leaves the batch's errors, mixture less target, in `self.mixture`; returns the loss.
+    /// Leaves the samples' errors, mixture less target, in `self.mixture`; returns the loss.
     fn mix(&mut self, books: &[Book], answers: Answers<'_>, targets: &[f32]) -> f32 {
         let width = self.outputs.max(1);
         self.mixture.fill(0.0);
         for net in racing(books) {
-            let row = self.weights.chunks_exact(width).nth(net).unwrap_or_default();
+            let columns = self.columns();
+            let row = self.weights.chunks_exact(columns).nth(net).unwrap_or_default();
             let samples = self.mixture.chunks_exact_mut(width).zip(answers.of(net, width));
-            samples.for_each(|(mixed, outputs)| add_product(mixed, row, outputs));
+            samples.for_each(|(mixed, outputs)| add_weighted(mixed, row, outputs));
         }
         let mut sum = 0.0;
         for (mixed, target) in self.mixture.iter_mut().zip(targets) {
@@ -258,8 +287,24 @@ impl<'a> Mixer<'a> {
         0.5 * sum / self.samples(targets).max(1) as f32
     }
 
+    /// Weights of a net, at least 1.
+    fn columns(&self) -> usize {
+        self.mixing.columns(self.outputs).max(1)
+    }
+
     fn samples(&self, targets: &[f32]) -> usize {
         targets.len() / self.outputs.max(1)
+    }
+}
+
+/// Adds the outputs, each times its weight, or all times the only one.
+fn add_weighted(sums: &mut [f32], row: &[f32], outputs: &[f32]) {
+    if cfg!(feature = "full")
+        && let [weight] = row
+    {
+        sums.iter_mut().zip(outputs).for_each(|(sum, output)| *sum += weight * output);
+    } else {
+        add_product(sums, row, outputs);
     }
 }
 
@@ -292,20 +337,20 @@ fn column_mut<'w>(
 }
 
 /// See [`Mixer::rebalance`]; the reference program's `rebalancePositive`.
-fn rebalance(weights: &mut [f32], outputs: usize, books: &[Book]) {
-    for (row, book) in weights.chunks_exact_mut(outputs.max(1)).zip(books) {
+fn rebalance(weights: &mut [f32], columns: usize, books: &[Book]) {
+    for (row, book) in weights.chunks_exact_mut(columns.max(1)).zip(books) {
         if !book.races() {
             row.fill(0.0);
         }
     }
-    for output in 0..outputs {
+    for at in 0..columns {
         let mut sum = 0.0;
-        column(weights, outputs, output, books).for_each(|w| sum += w);
+        column(weights, columns, at, books).for_each(|w| sum += w);
         if sum > 0.0 && sum.is_finite() {
-            column_mut(weights, outputs, output, books).for_each(|w| *w /= sum);
+            column_mut(weights, columns, at, books).for_each(|w| *w /= sum);
         } else {
             let equal = 1.0 / racing(books).count() as f32;
-            column_mut(weights, outputs, output, books).for_each(|w| *w = equal);
+            column_mut(weights, columns, at, books).for_each(|w| *w = equal);
         }
     }
 }

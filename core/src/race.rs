@@ -19,7 +19,8 @@ use crate::{
 pub struct Settings {
     /// Samples of a batch; each net takes one step a batch.
     pub batch: usize,
-    /// The last so many samples of a batch are scored and not learned from.
+    /// The last so many samples of a batch are scored and not learned from. Where there are
+    /// some, mixer and referee judge by them alone.
     pub held_back: usize,
     /// Most batches that a net runs alone. More cost memory; the bits are the same.
     pub stretch: usize,
@@ -42,6 +43,11 @@ impl Settings {
         mixing: Mixing::GRADIENT,
         refereeing: Refereeing::Paper,
     };
+
+    /// Samples of a batch that mixer and referee judge by.
+    pub(crate) const fn judged(&self) -> usize {
+        if self.held_back > 0 { self.held_back } else { self.batch }
+    }
 }
 
 impl Default for Settings {
@@ -54,6 +60,9 @@ impl Default for Settings {
 /// every other racer, so that each may run on a thread of its own.
 #[derive(Debug)]
 pub struct Racer<'r> {
+    place: usize,
+    /// Samples of the race before these.
+    first: u64,
     net: Net<'r>,
     book: &'r mut Book,
     /// `[sample][input]`, whole batches.
@@ -81,14 +90,39 @@ impl Racer<'_> {
         self.net.entry.training_scratch(self.batch)
     }
 
+    /// Its net's place among the entries.
+    pub fn place(&self) -> usize {
+        self.place
+    }
+
+    /// Samples of the race before the stretch.
+    pub fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// What the net answered, `[batch][sample][output]`, and its losses on trained and on
+    /// held-back samples, `[batch]`.
+    pub fn record(&self) -> (&[f32], &[[f32; 2]]) {
+        (self.outputs, self.losses)
+    }
+
+    /// Instead of [`Self::run`]: takes over what a net of the same bits answered to the same
+    /// stretch, laid out as in [`Self::record`]. The net itself learns nothing.
+    pub fn replay(&mut self, outputs: &[f32], losses: &[[f32; 2]]) {
+        place(self.outputs, 0, outputs);
+        for (slot, losses) in self.losses.iter_mut().zip(losses) {
+            *slot = *losses;
+        }
+    }
+
     /// Learns from the stretch, batch by batch, and stops where the loss is no longer finite.
-    pub fn run(self, scratch: &mut [f32]) {
+    pub fn run(&mut self, scratch: &mut [f32]) {
         self.run_on(Portable, scratch);
     }
 
     /// [`Self::run`] in an instruction set's registers, to be called where they may be used.
     #[inline(always)]
-    pub fn run_on(mut self, isa: impl Registers, scratch: &mut [f32]) {
+    pub fn run_on(&mut self, isa: impl Registers, scratch: &mut [f32]) {
         let shape = self.net.entry.shape;
         let inputs = self.inputs.chunks_exact(self.batch.saturating_mul(shape.inputs).max(1));
         let values = self.batch.saturating_mul(shape.outputs).max(1);
@@ -118,7 +152,7 @@ pub struct Alone;
 
 impl Crew for Alone {
     fn run<'r>(&mut self, racers: impl Iterator<Item = Racer<'r>>, scratch: &mut [f32]) {
-        racers.for_each(|racer| racer.run(scratch));
+        racers.for_each(|mut racer| racer.run(scratch));
     }
 }
 
@@ -136,7 +170,7 @@ pub struct Race<'a> {
     /// `[net]`, each as its optimizers need.
     optimizers: &'a mut [f32],
     mixer: Mixer<'a>,
-    referee: Referee,
+    referee: Referee<'a>,
     /// `[net]`: outputs of a stretch, then its losses.
     record: &'a mut [f32],
     /// The batch that fills up: inputs, then targets.
@@ -196,9 +230,15 @@ impl<'a> Race<'a> {
         };
         let parameters = carve(plan.parameters)?;
         let optimizers = carve(plan.optimizers)?;
-        let mixer =
-            Mixer::new(settings.mixing, entries.len(), outputs, settings.batch, carve(plan.mixer)?)
-                .ok_or(too_small)?;
+        let mixer = Mixer::new(
+            settings.mixing,
+            entries.len(),
+            outputs,
+            settings.judged(),
+            carve(plan.mixer)?,
+        )
+        .ok_or(too_small)?;
+        let referee = Referee::new(settings.refereeing, entries.len(), carve(plan.referee)?);
         let record = carve(plan.record)?;
         let batch_targets = carve(settings.batch.saturating_mul(outputs))?;
         let batch_inputs = carve(plan.batch.saturating_sub(batch_targets.len()))?;
@@ -219,7 +259,7 @@ impl<'a> Race<'a> {
             parameters,
             optimizers,
             mixer,
-            referee: Referee::new(settings.refereeing, entries.len()),
+            referee,
             record,
             batch_inputs,
             batch_targets,
@@ -346,6 +386,8 @@ impl<'a> Race<'a> {
         let values = batch.saturating_mul(self.outputs());
         let stride = Plan::record_of_one(self.outputs(), &self.settings);
         let outputs_end = values.saturating_mul(stretch);
+        // What is not judged lies at the start of each batch.
+        let skipped = batch.saturating_sub(self.settings.judged()).saturating_mul(self.outputs());
 
         let mut alone = self.train(0, inputs, targets, crew);
         for (at, wanted) in targets.chunks_exact(values.max(1)).enumerate() {
@@ -357,10 +399,12 @@ impl<'a> Race<'a> {
                 alone = true;
                 self.train(at.saturating_add(1), inputs, targets, crew);
             }
-            let answers = Answers { record: self.record, stride, start: at.saturating_mul(values) };
-            let loss = self.mixer.learn(self.entries, self.books, answers, wanted);
+            let start = at.saturating_mul(values).saturating_add(skipped);
+            let answers = Answers { record: self.record, stride, start };
+            let judged = wanted.get(skipped..).unwrap_or_default();
+            let loss = self.mixer.learn(self.entries, self.books, answers, judged);
             self.mixture.add(loss);
-            self.referee.score(&self.mixer, self.books);
+            self.referee.score(&self.mixer, self.entries, self.books, wanted);
             self.mixer.rebalance(self.books);
             for (net, book) in self.books.iter_mut().enumerate().filter(|(_, book)| book.races()) {
                 book.trust.add(self.mixer.trust(net));
@@ -369,6 +413,10 @@ impl<'a> Race<'a> {
         }
         if self.samples >= self.due {
             self.check(sink);
+        }
+        #[cfg(feature = "full")]
+        if self.samples >= self.referee.due() {
+            self.look(sink);
         }
     }
 
@@ -386,14 +434,18 @@ impl<'a> Race<'a> {
         let stride = Plan::record_of_one(self.outputs(), &self.settings);
         let outputs_end = values.saturating_mul(stretch);
         let skipped = from.saturating_mul(batch);
+        // Where this is not the start of a stretch, its earlier batches have been counted.
+        let first = self.samples.saturating_add(if from > 0 { batch as u64 } else { 0 });
         let inputs = inputs.get(skipped.saturating_mul(self.inputs())..).unwrap_or_default();
         let targets = targets.get(skipped.saturating_mul(self.outputs())..).unwrap_or_default();
+
+        let batches = from.saturating_add(targets.len() / values.max(1));
 
         let (mut parameters, mut optimizers) = (&mut *self.parameters, &mut *self.optimizers);
         let records = self.record.chunks_exact_mut(stride.max(1));
         let alone = racing(self.books).count() == 1;
         let racers = self.entries.iter().zip(self.books.iter_mut()).zip(records);
-        let racers = racers.filter_map(|((entry, book), record)| {
+        let racers = racers.enumerate().filter_map(|(place, ((entry, book), record))| {
             let size = entry.shape.parameters();
             let (own, rest) = core::mem::take(&mut parameters).split_at_mut_checked(size)?;
             parameters = rest;
@@ -401,10 +453,13 @@ impl<'a> Race<'a> {
                 core::mem::take(&mut optimizers).split_at_mut_checked(entry.memory())?;
             optimizers = rest;
             let (outputs, losses) = record.split_at_mut_checked(outputs_end)?;
-            let outputs = outputs.get_mut(from.saturating_mul(values)..)?;
-            let losses = losses.as_chunks_mut().0.get_mut(from..)?;
+            let end = batches.saturating_mul(values);
+            let outputs = outputs.get_mut(from.saturating_mul(values)..end)?;
+            let losses = losses.as_chunks_mut().0.get_mut(from..batches)?;
             let net = Net { entry, parameters: own, memory, steps: book.steps };
             book.races().then_some(Racer {
+                place,
+                first,
                 net,
                 book,
                 inputs,
@@ -445,10 +500,13 @@ impl<'a> Race<'a> {
                 book.trained.add(trained);
                 if self.settings.held_back > 0 {
                     book.held_back.add(held_back);
+                    self.referee.note(net, held_back);
+                } else {
+                    self.referee.note(net, trained);
                 }
                 continue;
             }
-            book.left = true;
+            (book.left, book.for_good) = (true, true);
             let (samples, weights) = (self.samples, self.mixer.row(net));
             sink(Event::Left { net, samples, reason: Reason::Diverged, weights });
             self.mixer.rebalance(self.books);
@@ -476,10 +534,29 @@ impl<'a> Race<'a> {
         self.due = self.samples.saturating_add(u64::from(self.settings.check));
     }
 
-    /// Whole batches from here to the next check, at least 1.
+    /// Lets the referee look between two checks. Where the stream has changed, all nets return
+    /// but those that blew up: these would again.
+    #[cfg(feature = "full")]
+    fn look(&mut self, sink: &mut Sink<'_>) {
+        let Self { mixer, samples, entries, books, .. } = self;
+        let samples = *samples;
+        let found = self.referee.look(samples, entries, books, &mut |net, reason| {
+            sink(Event::Left { net, samples, reason, weights: mixer.row(net) });
+        });
+        let Some(found) = found else { return self.mixer.rebalance(self.books) };
+        let books = self.books.iter_mut().enumerate();
+        for (net, book) in books.filter(|(_, book)| book.left && !book.for_good) {
+            book.left = false;
+            sink(Event::Returned { net, samples, found });
+        }
+        self.mixer.restart(self.books);
+    }
+
+    /// Whole batches from here to where somebody could leave, at least 1.
     fn batches_to_check(&self) -> usize {
         // Checks are fewer than 2^32 samples apart; a 64-bit division is a kilobyte on a Cortex-M.
-        let samples = u32::try_from(self.due.saturating_sub(self.samples)).unwrap_or(u32::MAX);
+        let due = self.due.min(self.referee.due());
+        let samples = u32::try_from(due.saturating_sub(self.samples)).unwrap_or(u32::MAX);
         let samples = usize::try_from(samples).unwrap_or(usize::MAX);
         samples.div_ceil(self.settings.batch.max(1)).max(1)
     }
@@ -491,7 +568,7 @@ impl<'a> Race<'a> {
         let Some(book) = self.books.get_mut(net).filter(|book| others && book.races()) else {
             return false;
         };
-        book.left = true;
+        (book.left, book.for_good) = (true, true);
         let (samples, weights) = (self.samples, self.mixer.row(net));
         sink(Event::Left { net, samples, reason: Reason::ByHand, weights });
         self.mixer.rebalance(self.books);
@@ -503,8 +580,9 @@ impl<'a> Race<'a> {
         for (slot, book) in self.losses.iter_mut().zip(self.books.iter()) {
             *slot = book.standing();
         }
-        // No part is longer than an event's weights, so one buffer fits all events.
-        let part = self.mixer.weights().len().max(1);
+        // No part is longer than the weights of a net and output each, so that a buffer for
+        // these fits all events.
+        let part = self.entries.len().saturating_mul(self.outputs()).max(1);
         for (net, parameters) in self.parameters().enumerate() {
             for (at, parameters) in parameters.chunks(part).enumerate() {
                 sink(Event::Trained { net, from: at.saturating_mul(part), parameters });
@@ -519,10 +597,14 @@ impl<'a> Race<'a> {
         });
     }
 
-    /// The racing net with the most trust over the last stretch, the first where several have
-    /// the same. One batch's weights say little: between two nets the paper's mixer swings from
-    /// nearly 0 to nearly 1.
+    /// The net to hand over: under [`Refereeing::Anytime`] the racing net of least loss, else the
+    /// one with the most trust over the last stretch, the first where several have the same. One
+    /// batch's weights say little: between two nets the paper's mixer swings from nearly 0 to
+    /// nearly 1.
     pub fn leader(&self) -> usize {
+        if let Some(leader) = self.referee.leader(self.books) {
+            return leader;
+        }
         let standing = |net| self.books.get(net).map_or(0.0, Book::standing);
         racing(self.books)
             .reduce(|best, net| if standing(net) > standing(best) { net } else { best })
@@ -632,7 +714,8 @@ fn check(entries: &[Entry], settings: &Settings) -> Result<usize, SetupError> {
         return Err(SetupError::Batch);
     }
     let mut optimizers = entries.iter().flat_map(|entry| [entry.optimizer, entry.hidden_optimizer]);
-    if !settings.mixing.is_built() || !optimizers.all(Optimizer::is_built) {
+    let is_built = settings.mixing.is_built() && settings.refereeing.is_built();
+    if !is_built || !optimizers.all(Optimizer::is_built) {
         return Err(SetupError::NotBuilt);
     }
     for (net, entry) in entries.iter().enumerate() {

@@ -1,11 +1,17 @@
 //! Who leaves the race, and when. The referee reads weights and losses and nothing else; which
 //! mixer moves the weights is another choice.
 
-use crate::Mixer;
+#[cfg(feature = "full")]
+mod anytime;
+#[cfg(feature = "full")]
+mod halving;
+mod paper;
+
 use crate::book::{Book, racing};
+use crate::{Entry, Mixer};
 
 /// The rule by which nets leave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Refereeing {
@@ -19,6 +25,51 @@ pub enum Refereeing {
     /// those leave whose weights, less the largest, sum to at most 1/20 of the best such sum.
     /// With one output there is no largest to leave out. Ends as the paper's does.
     Faded,
+    /// Successive halving (Jamieson and Talwalkar 2016): at checks 1, 2, 4, 8 and so on, of the
+    /// nets that race, those leave whose loss since the check before is in the worse half. Ends
+    /// with 1 net.
+    Halving,
+    /// Learning curves, on samples held back where there are any, projected three doublings of
+    /// the samples ahead: whoever will not come near the leader leaves, and fewer may race as
+    /// the samples grow more. It needs no end to aim at. Nets that left keep their parameters,
+    /// and all return when the leader's loss rises for good: the stream has changed.
+    ///
+    /// It looks after every 1000 samples, and at the end of every window of losses. In between
+    /// it only takes note, so that nets may run alone that long; no setting has a part in it.
+    Anytime {
+        /// Samples of the first window; each next end is 2^(1/4) times as far from the start.
+        window: u32,
+        /// This times the number of nets may race, times (samples until the leader found
+        /// something) / (samples so far); at least 2.
+        survivors: f32,
+        /// How far above the leader's loss a projection may stay.
+        margin: f32,
+    },
+}
+
+impl Refereeing {
+    /// The any-time rule as the study of rules favours it.
+    pub const ANYTIME: Self = Self::Anytime { window: 2000, survivors: 2.0, margin: 0.3 };
+
+    /// Whether this build has it; see the feature `full`.
+    pub const fn is_built(self) -> bool {
+        match self {
+            Self::None | Self::Paper | Self::Faded => true,
+            Self::Halving | Self::Anytime { .. } => cfg!(feature = "full"),
+        }
+    }
+
+    /// Numbers of memory for `nets` nets with `outputs` outputs.
+    pub const fn memory(self, nets: usize, outputs: usize) -> usize {
+        match self {
+            #[cfg(feature = "full")]
+            Self::Anytime { .. } => anytime::Anytime::memory(nets, outputs),
+            _ => {
+                let _ = (nets, outputs);
+                0
+            }
+        }
+    }
 }
 
 /// Why a net left the race.
@@ -36,67 +87,111 @@ pub enum Reason {
     Seventh,
     /// Its weights fell below a twentieth of the best net's.
     Faded,
+    /// Its loss was in the worse half ([`Refereeing::Halving`]).
+    Halved,
+    /// Its loss will not come near the leader's ([`Refereeing::Anytime`]).
+    Projected,
+    /// Fewer may race by now, and its projected loss was the largest ([`Refereeing::Anytime`]).
+    Crowded,
     /// Whoever watches sent it home; see [`crate::Race::dismiss`].
     ByHand,
 }
 
-/// Checks after which one net leaves anyway ([`Refereeing::Paper`]).
-const UNCONDITIONAL: u32 = 7;
-/// The share of the best at which [`Refereeing::Faded`] lets go.
-const FADED: f32 = 1.0 / 20.0;
-
 /// A rule and where it stands.
-#[derive(Clone, Copy, Debug)]
-pub struct Referee {
+#[derive(Debug)]
+pub struct Referee<'a> {
     refereeing: Refereeing,
     /// Nets with which elimination ends.
     keep: usize,
-    /// Checks since one left unconditionally.
+    /// Checks so far; of the paper's rule those since one left unconditionally.
     checks: u32,
+    /// [`Refereeing::memory`] numbers.
+    #[cfg_attr(not(feature = "full"), allow(dead_code))]
+    memory: &'a mut [f32],
+    #[cfg(feature = "full")]
+    anytime: anytime::Anytime,
 }
 
 #[cfg(feature = "snapshot")]
-crate::snapshot::state!(Referee: checks; not refereeing, keep);
+crate::snapshot::state!(Referee<'_>: checks, memory, anytime; not refereeing, keep);
 
-impl Referee {
-    /// A referee for a race of `nets` nets.
-    pub fn new(refereeing: Refereeing, nets: usize) -> Self {
+impl<'a> Referee<'a> {
+    /// A referee for a race of `nets` nets on [`Refereeing::memory`] numbers, all 0.
+    pub fn new(refereeing: Refereeing, nets: usize, memory: &'a mut [f32]) -> Self {
         let keep = match refereeing {
             Refereeing::None => nets,
-            Refereeing::Paper | Refereeing::Faded => {
-                if nets >= 8 {
-                    2
-                } else {
-                    1
-                }
-            }
+            Refereeing::Paper | Refereeing::Faded if nets >= 8 => 2,
+            _ => 1,
         };
-        Self { refereeing, keep: keep.max(1), checks: 0 }
+        Self {
+            refereeing,
+            keep: keep.max(1),
+            checks: 0,
+            memory,
+            #[cfg(feature = "full")]
+            anytime: match refereeing {
+                Refereeing::Anytime { window, .. } => anytime::Anytime::new(nets, window, 0),
+                _ => anytime::Anytime::new(0, 0, 0),
+            },
+        }
     }
 
-    /// Whether nobody will leave any more.
+    /// Whether nobody will leave any more. Where nets may return, nobody until they do.
     pub fn is_done(&self, books: &[Book]) -> bool {
         racing(books).count() <= self.keep
     }
 
-    /// Takes note of a batch, between the mixer's step and its rebalancing.
-    pub fn score(&mut self, mixer: &Mixer<'_>, books: &mut [Book]) {
-        if self.refereeing != Refereeing::Paper || self.is_done(books) {
-            return;
-        }
-        let (mut least, mut last) = (f32::INFINITY, None);
-        for net in racing(books) {
-            let trust = mixer.trust(net);
-            if trust < least {
-                (least, last) = (trust, Some(net));
-            }
-        }
-        if let Some(book) = last.and_then(|net| books.get_mut(net)) {
-            book.score = book.score.saturating_add(1);
+    /// The samples at which [`Self::look`] is due.
+    pub fn due(&self) -> u64 {
+        match self.refereeing {
+            #[cfg(feature = "full")]
+            Refereeing::Anytime { .. } => self.anytime.due(),
+            _ => u64::MAX,
         }
     }
 
-    /// Decides who leaves now, and marks their books. Calls `left` for each.
+    /// The racing net that it would hand over, where it has an opinion.
+    pub fn leader(&self, books: &[Book]) -> Option<usize> {
+        match self.refereeing {
+            #[cfg(feature = "full")]
+            Refereeing::Anytime { .. } => self.anytime.leader(self.memory, books),
+            _ => {
+                let _ = books;
+                None
+            }
+        }
+    }
+
+    /// Takes note of a racing net's loss of a batch, before [`Self::score`].
+    #[inline(always)]
+    pub fn note(&mut self, net: usize, loss: f32) {
+        #[cfg(feature = "full")]
+        if let Refereeing::Anytime { .. } = self.refereeing {
+            self.anytime.note(self.memory, net, loss);
+        }
+        #[cfg(not(feature = "full"))]
+        let _ = (net, loss);
+    }
+
+    /// Takes note of a batch with these targets, between the mixer's step and its rebalancing.
+    pub fn score(
+        &mut self,
+        mixer: &Mixer<'_>,
+        entries: &[Entry],
+        books: &mut [Book],
+        targets: &[f32],
+    ) {
+        match self.refereeing {
+            Refereeing::Paper if !self.is_done(books) => paper::score(mixer, books),
+            #[cfg(feature = "full")]
+            Refereeing::Anytime { .. } => {
+                self.anytime.score(self.memory, entries, books, targets);
+            }
+            _ => _ = (entries, targets),
+        }
+    }
+
+    /// Decides at a check who leaves now, and marks their books. Calls `left` for each.
     pub fn check(
         &mut self,
         mixer: &Mixer<'_>,
@@ -107,61 +202,31 @@ impl Referee {
             return;
         }
         match self.refereeing {
-            Refereeing::None => {}
-            Refereeing::Paper => {
-                self.checks = self.checks.saturating_add(1);
-                let must = self.checks >= UNCONDITIONAL;
-                if must {
-                    self.checks = 0;
-                }
-                if let Some((net, reason)) = most_scores(books, must)
-                    && let Some(book) = books.get_mut(net)
-                {
-                    book.left = true;
-                    left(net, reason);
-                }
-                books.iter_mut().for_each(|book| book.score = 0);
-            }
-            Refereeing::Faded => {
-                let best = racing(books).map(|net| without_largest(mixer.row(net)));
-                let best = best.fold(0.0, |best, sum| if sum > best { sum } else { best });
-                for net in 0..books.len() {
-                    if self.is_done(books) {
-                        return;
-                    }
-                    let faded = without_largest(mixer.row(net)) <= best * FADED;
-                    if let Some(book) = books.get_mut(net).filter(|book| faded && book.races()) {
-                        book.left = true;
-                        left(net, Reason::Faded);
-                    }
-                }
-            }
+            Refereeing::Paper => paper::check(&mut self.checks, books, left),
+            Refereeing::Faded => paper::fade(self.keep, mixer, books, left),
+            #[cfg(feature = "full")]
+            Refereeing::Halving => halving::check(&mut self.checks, books, left),
+            _ => {}
         }
     }
-}
 
-/// The racing net with more than half of the scores, or where one `must` leave the first with
-/// the most.
-fn most_scores(books: &[Book], must: bool) -> Option<(usize, Reason)> {
-    let score = |net: usize| books.get(net).map_or(0, |book| book.score);
-    let sum: u64 = racing(books).map(|net| u64::from(score(net))).sum();
-    let top = racing(books).reduce(|top, net| if score(net) > score(top) { net } else { top })?;
-    if u64::from(score(top)) * 2 > sum {
-        Some((top, Reason::SmallestWeights))
-    } else {
-        must.then_some((top, Reason::Seventh))
+    /// Decides when [`Self::due`] who leaves now, and marks their books. Calls `left` for each.
+    /// Where the stream has changed, so that all are to return, it returns the samples after
+    /// which that was found.
+    #[cfg(feature = "full")]
+    pub fn look(
+        &mut self,
+        samples: u64,
+        entries: &[Entry],
+        books: &mut [Book],
+        left: &mut dyn FnMut(usize, Reason),
+    ) -> Option<u64> {
+        match self.refereeing {
+            Refereeing::Anytime { survivors, margin, .. } => {
+                let limits = anytime::Limits { survivors, margin };
+                self.anytime.look(self.memory, samples, limits, entries, books, left)
+            }
+            _ => None,
+        }
     }
-}
-
-/// The sum of a net's weights less the largest, or the one weight of a single output.
-fn without_largest(row: &[f32]) -> f32 {
-    if let [weight] = row {
-        return *weight;
-    }
-    let (mut sum, mut largest) = (0.0, 0.0);
-    for &w in row {
-        sum += w;
-        largest = if w > largest { w } else { largest };
-    }
-    sum - largest
 }

@@ -1,7 +1,7 @@
 //! Where a race lives: how much memory it needs, and a place for it in a `static`. The only
 //! file with const generics.
 
-use crate::{Book, Entry, Mixing, Race, Settings, SetupError};
+use crate::{Book, Entry, Mixing, Race, Refereeing, Settings, SetupError};
 
 /// The memory of a race by part, in numbers of 4 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Plan {
     pub optimizers: usize,
     /// Mixing weights and what their rule remembers.
     pub mixer: usize,
+    /// What the referee remembers.
+    pub referee: usize,
     /// What the nets answered, for the mixer to walk.
     pub record: usize,
     /// The batch that [`Race::step`] fills.
@@ -30,6 +32,7 @@ impl Plan {
             parameters: 0,
             optimizers: 0,
             mixer: 0,
+            referee: 0,
             record: 0,
             batch: 0,
             scratch: 0,
@@ -46,7 +49,8 @@ impl Plan {
             let scratch = entry.training_scratch(settings.batch);
             plan.scratch = if scratch > plan.scratch { scratch } else { plan.scratch };
         }
-        plan.mixer = Mixing::memory(settings.mixing, nets, outputs, settings.batch);
+        plan.mixer = Mixing::memory(settings.mixing, nets, outputs, settings.judged());
+        plan.referee = Refereeing::memory(settings.refereeing, nets, outputs);
         plan.record = Self::record_of_one(outputs, settings).saturating_mul(nets);
         plan.batch = inputs.saturating_add(outputs).saturating_mul(settings.batch);
         plan.losses = nets;
@@ -64,6 +68,7 @@ impl Plan {
         self.parameters
             .saturating_add(self.optimizers)
             .saturating_add(self.mixer)
+            .saturating_add(self.referee)
             .saturating_add(self.record)
             .saturating_add(self.batch)
             .saturating_add(self.scratch)
@@ -115,5 +120,21 @@ impl<const NETS: usize, const FLOATS: usize> Storage<NETS, FLOATS> {
 impl<const NETS: usize, const FLOATS: usize> Default for Storage<NETS, FLOATS> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(all(test, feature = "full"))]
+mod tests {
+    use super::*;
+    use crate::Shape;
+
+    /// Eighteen nets of sixteen outputs, ranked, mixed and sent home in a kilobyte.
+    #[test]
+    fn mixer_and_referee_are_small() {
+        let entries = [Entry::new(Shape::new(16, 56, 2, 16), 0); 18];
+        let (mixing, refereeing) = (Mixing::POOLED, Refereeing::ANYTIME);
+        let settings = Settings { held_back: 2, mixing, refereeing, ..Settings::NEW };
+        let plan = Plan::of(&entries, &settings);
+        assert_eq!((plan.mixer * 4, plan.referee * 4), (488, 424));
     }
 }

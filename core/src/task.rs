@@ -27,6 +27,13 @@ pub enum Task {
     XorMod,
     /// A number x in -1..1; to find is `sin(3 x)`, given with normal noise of deviation 0.1.
     Sine,
+    /// Eight numbers in -1..1, of which two matter: to find is `sin(2 x0) + x1 / 2`, given with
+    /// normal noise of deviation 0.5, also where fresh. The fewer the samples, the smaller the
+    /// net that does best.
+    Noisy {
+        /// Distinct samples, which then repeat in order; 0 for fresh ones for ever.
+        pool: u32,
+    },
     /// 16 random bits; to find is `first` before sample `at` and the other from there on: the
     /// exclusive or of each bit with the one 8 places on, or the logarithm of [`Task::Log`].
     Drift {
@@ -52,6 +59,7 @@ impl Task {
             Self::Xor { bits } => bits as usize,
             Self::XorMod => 2,
             Self::Sine => 1,
+            Self::Noisy { .. } => 8,
         }
     }
 
@@ -61,7 +69,7 @@ impl Task {
             Self::Log { .. } | Self::Drift { .. } => 16,
             Self::Xor { bits } => (bits / 2) as usize,
             Self::XorMod => 3,
-            Self::Sine => 1,
+            Self::Sine | Self::Noisy { .. } => 1,
         }
     }
 
@@ -72,7 +80,7 @@ impl Task {
                 (Activation::Sigmoid, Loss::Squared)
             }
             Self::XorMod => (Activation::Softmax, Loss::CrossEntropy),
-            Self::Sine => (Activation::Identity, Loss::Squared),
+            Self::Sine | Self::Noisy { .. } => (Activation::Identity, Loss::Squared),
         }
     }
 
@@ -93,7 +101,7 @@ impl Task {
     /// Writes sample `index` of the stream of `seed`.
     pub fn sample(self, seed: u64, index: u64, inputs: &mut [f32], targets: &mut [f32]) {
         let own = match self {
-            Self::Log { pool } if pool > 0 => index % u64::from(pool),
+            Self::Log { pool } | Self::Noisy { pool } if pool > 0 => index % u64::from(pool),
             _ => index,
         };
         self.draw(Stream::new(seed, TRAINING ^ own), index, inputs, targets);
@@ -133,6 +141,13 @@ impl Task {
                 let x = stream.symmetric(1.0);
                 put(inputs, core::iter::once(x));
                 put(targets, core::iter::once(math::sin(3.0 * x) + 0.1 * stream.normal()));
+            }
+            Self::Noisy { .. } => {
+                let x: [f32; 8] = core::array::from_fn(|_| stream.symmetric(1.0));
+                let [first, second, ..] = x;
+                let signal = math::sin(2.0 * first) + 0.5 * second;
+                put(inputs, x);
+                put(targets, core::iter::once(signal + 0.5 * stream.normal()));
             }
         }
     }

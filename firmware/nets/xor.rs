@@ -1,6 +1,6 @@
 // The net (8, 1) of a race, 108 parameters, 432 bytes.
 // Raced with derby 0.1.0 on 20000 samples; held out: loss 0.1352, 86.5 % right:
-//   derby race --task xor --bits 8 --nets 8x1 --optimizer rmsprop --init glorot --samples 20000 --out run.jsonl
+//   derby race --held-back 0 --task xor --bits 8 --nets 8x1 --optimizer rmsprop --init glorot --samples 20000 --out run.jsonl
 //
 // Plain Rust without std, allocation or panics, to be saved as a module. The answers are derby's
 // to the bit on every machine.

@@ -5,11 +5,14 @@ use std::ffi::OsString;
 use std::iter;
 use std::path::PathBuf;
 
+use crate::budget::Budget;
 use crate::data::{self, Missing, Ordinal};
 use crate::device::args::{DeviceArguments, PlanArguments, WatchArguments};
 use crate::export;
 use crate::isa::Isa;
 use crate::nets::NetList;
+use crate::record::Preference;
+use crate::study::StudyArguments;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Finds the neural architecture for a task while its data streams in: many small nets race, a
@@ -51,6 +54,10 @@ pub enum Command {
   derby isolate --task xor --nets 8..32/8x1..2 --seed 0
   derby isolate wine.csv --target cultivar --seeds 3")]
     Isolate(IsolateArguments),
+    /// Compare rules: tasks x seeds x rules, against the best net trained alone
+    #[command(after_help = "Example:
+  derby study --out study.csv --seeds 100..109")]
+    Study(StudyArguments),
     /// Write the winner of a race, or the mixture, as Rust, C, ONNX or for derby itself
     #[command(after_help = "Examples:
   derby export run.jsonl --format c --output wine.h
@@ -60,6 +67,10 @@ pub enum Command {
     #[command(after_help = "Example:
   derby report run.jsonl --svg pictures")]
     Report(ReportArguments),
+    /// Measure how fast this machine races, and what share of its peak that is
+    #[command(after_help = "Example:
+  derby bench --paper")]
+    Bench(BenchArguments),
     /// Say what a race takes of a board, and whether it fits; exit code 1 when it does not
     #[command(after_help = "Example:
   derby plan --board microbit --task xor --bits 8 --nets 4,8x1..2")]
@@ -144,18 +155,27 @@ pub struct RaceArguments {
     /// all that it has learned; the nets of --nets join it
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
-    /// How the mixing weights move [default: gradient]
+    /// How the mixing weights move [default: pooled, with --paper the paper's]
     #[arg(long, value_enum)]
     pub mixer: Option<MixerName>,
-    /// Who leaves, and when [default: paper]
+    /// Who leaves, and when [default: anytime, with --paper the paper's]
     #[arg(long, value_enum)]
     pub referee: Option<RefereeName>,
-    /// Samples between two checks of the referee [default: a sixteenth of the samples]
+    /// Samples between two looks at the race, at which the referees paper, faded and halving
+    /// decide [default: a sixteenth of the samples]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub check: Option<u32>,
-    /// Samples of each batch that are scored and not learned from
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub held_back: u32,
+    /// Samples of each batch that are scored and not learned from; mixer and referee judge by
+    /// them [default: a fifth of the batch, 0 with --paper]
+    #[arg(long, value_name = "N")]
+    pub held_back: Option<u32>,
+    /// What the winner may take of the device that is to run it.
+    #[command(flatten)]
+    pub budget: Budget,
+    /// Which of nearly equal nets wins: small, or small=MARGIN, is the smallest whose loss is at
+    /// most MARGIN (0.05 is 5 %) above the best [default margin: one standard error]
+    #[arg(long, value_name = "small[=MARGIN]", value_parser = parse_preference)]
+    pub prefer: Option<Preference>,
     /// Seed of the samples and of all first weights
     #[arg(long, default_value_t = 0, conflicts_with = "seeds")]
     pub seed: u64,
@@ -282,6 +302,25 @@ pub struct IsolateArguments {
     pub view: ViewName,
 }
 
+/// Arguments of `derby bench`.
+#[derive(Args, Clone, Debug)]
+pub struct BenchArguments {
+    /// What races.
+    #[command(flatten)]
+    pub field: FieldArguments,
+    /// Samples of a round
+    #[arg(long, value_name = "N", default_value_t = 50_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1000..=10_000_000))]
+    pub round: u32,
+    /// Rounds, of which the median counts
+    #[arg(long, value_name = "K", default_value_t = 5)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rounds: u32,
+    /// Print one line of JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Arguments of `derby export`.
 #[derive(Args, Clone, Debug)]
 pub struct ExportArguments {
@@ -392,6 +431,8 @@ pub enum TaskName {
     XorMod,
     /// A noisy sine
     Sine,
+    /// Eight numbers, of which two matter, to a noisy number; 500 samples that repeat
+    Noisy,
     /// Xor to the middle of the samples, then log
     Drift,
     /// Log to the middle of the samples, then xor
@@ -460,6 +501,10 @@ pub enum RefereeName {
     Paper,
     /// Nets leave whose weights fade below a twentieth of the best
     Faded,
+    /// The worse half leaves at checks 1, 2, 4, 8 and so on
+    Halving,
+    /// Nets leave that will not come near the best; they return when the stream changes
+    Anytime,
 }
 
 /// Ways to show a race.
@@ -487,6 +532,21 @@ fn parse_bits(text: &str) -> Result<u32, String> {
 fn parse_positive(text: &str) -> Result<f32, String> {
     let number: f32 = text.parse().map_err(|_| "not a number".to_owned())?;
     if number > 0.0 && number.is_finite() { Ok(number) } else { Err("must be above 0".to_owned()) }
+}
+
+fn parse_preference(text: &str) -> Result<Preference, String> {
+    let margin = match text.strip_prefix("small") {
+        Some("") => None,
+        Some(rest) => rest.strip_prefix('=').and_then(|number| number.parse().ok()),
+        None => Some(f64::NAN),
+    };
+    match margin {
+        None if text != "small" => Err("MARGIN is a number such as 0.05".to_owned()),
+        Some(margin) if !(0.0..f64::INFINITY).contains(&margin) => {
+            Err("small, or small=MARGIN with a MARGIN such as 0.05".to_owned())
+        }
+        margin => Ok(Preference { margin }),
+    }
 }
 
 fn parse_share(text: &str) -> Result<f32, String> {

@@ -8,13 +8,18 @@ use derby_core::{Crew, Racer};
 use crate::isa::{Isa, Work};
 
 /// A racer's stretch as work for [`Isa::run`].
-struct Stretch<'r, 's>(Racer<'r>, &'s mut [f32]);
+struct Stretch<'r, 's>(&'s mut Racer<'r>, &'s mut [f32]);
 
 impl Work for Stretch<'_, '_> {
     #[inline(always)]
     fn run(self, registers: impl Registers) {
         self.0.run_on(registers, self.1);
     }
+}
+
+/// Has a racer learn from its stretch.
+pub fn train(isa: Isa, racer: &mut Racer<'_>, scratch: &mut [f32]) {
+    isa.run(Stretch(racer, scratch));
 }
 
 /// Threads that share a stretch's nets.
@@ -43,8 +48,8 @@ impl Crew for Threads {
         let isa = self.isa;
         let work = |scratch: &mut Vec<f32>| {
             scratch.resize(most, 0.0);
-            while let Some(racer) = next() {
-                isa.run(Stretch(racer, scratch));
+            while let Some(mut racer) = next() {
+                train(isa, &mut racer, scratch);
             }
         };
         let Some((own, others)) = self.scratches.split_first_mut() else { return };

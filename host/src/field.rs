@@ -17,11 +17,20 @@ use crate::data::{self, Table};
 use crate::export::model::{self, Member, Model};
 use crate::isa::Isa;
 use crate::nets::{Listed, NetList};
+use crate::record::Preference;
 use crate::source::Source;
+
+/// Bytes of the largest frame that is understood where the race is not described.
+pub const ROOM: usize = 1 << 16;
 
 /// Batches that a net runs alone on a host: enough to pay for the threads' meeting, few enough
 /// that the record stays in the cache.
 const STRETCH: usize = 100;
+
+/// Samples of a batch that are held back, where nothing else is said: a fifth.
+pub const fn held_back(batch: usize) -> usize {
+    batch / 5
+}
 
 /// A race that could be run.
 #[derive(Clone, Debug)]
@@ -36,6 +45,10 @@ pub struct Field {
     pub samples: u64,
     /// Seed of the samples and of first weights that have none of their own.
     pub seed: u64,
+    /// Nets that were listed and are not within the budget.
+    pub refused: usize,
+    /// Which of nearly equal nets wins.
+    pub preference: Option<Preference>,
     /// What the first of the nets have learned in an earlier race; the others begin with weights
     /// that are drawn.
     pub learned: Vec<Vec<f32>>,
@@ -52,7 +65,12 @@ impl Field {
         if let Some(check) = arguments.check {
             settings.check = check;
         }
-        settings.held_back = arguments.held_back as usize;
+        if let Some(held_back) = arguments.held_back {
+            settings.held_back = held_back as usize;
+        }
+        field.refused = arguments.budget.admit(&mut field.entries)?;
+        field.preference = arguments.prefer;
+        let settings = &mut field.settings;
         if let Some(mixer) = arguments.mixer {
             settings.mixing = match mixer {
                 MixerName::Gradient => Mixing::GRADIENT,
@@ -68,6 +86,8 @@ impl Field {
                 RefereeName::None => Refereeing::None,
                 RefereeName::Paper => Refereeing::Paper,
                 RefereeName::Faded => Refereeing::Faded,
+                RefereeName::Halving => Refereeing::Halving,
+                RefereeName::Anytime => Refereeing::ANYTIME,
             };
         }
         if let Some(path) = &arguments.from {
@@ -80,7 +100,10 @@ impl Field {
 
     /// Bytes of the frame of the race's largest event.
     pub fn event_room(&self) -> usize {
-        derby_wire::event_room(self.entries.len(), self.source.outputs())
+        match self.source {
+            Source::Unseen { .. } => ROOM,
+            _ => derby_wire::event_room(self.entries.len(), self.source.outputs()),
+        }
     }
 
     /// Has the nets of an exported model enter before those that the arguments list, or alone
@@ -135,11 +158,15 @@ impl Field {
             paper::SETTINGS
         } else {
             let check = u32::try_from(samples / 16).unwrap_or(u32::MAX).max(1);
-            Settings { check, ..Settings::NEW }
+            let (mixing, refereeing) = (Mixing::POOLED, Refereeing::ANYTIME);
+            Settings { check, mixing, refereeing, ..Settings::NEW }
         };
         settings.stretch = STRETCH;
         if let Some(batch) = arguments.batch {
             settings.batch = batch as usize;
+        }
+        if !arguments.paper {
+            settings.held_back = held_back(settings.batch);
         }
         let entries = listed(arguments)
             .iter()
@@ -148,7 +175,8 @@ impl Field {
                 entry(arguments, &source, shape, net.seed.unwrap_or(seed))
             })
             .collect();
-        Ok(Self { source, entries, settings, samples, seed, learned: Vec::new() })
+        let (refused, preference, learned) = (0, None, Vec::new());
+        Ok(Self { source, entries, settings, samples, seed, refused, preference, learned })
     }
 }
 
@@ -166,6 +194,7 @@ fn task(arguments: &FieldArguments, samples: u64) -> Task {
         Some(TaskName::Xor) => Task::Xor { bits: arguments.bits },
         Some(TaskName::XorMod) => Task::XorMod,
         Some(TaskName::Sine) => Task::Sine,
+        Some(TaskName::Noisy) => Task::Noisy { pool: 500 },
         Some(TaskName::Drift) => Task::Drift { log_first: false, at: samples / 2 },
         Some(TaskName::Drift2) => Task::Drift { log_first: true, at: samples / 2 },
     }

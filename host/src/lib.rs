@@ -7,6 +7,8 @@
 //! ([`export`]).
 
 pub mod args;
+pub mod bench;
+pub mod budget;
 pub mod checkpoint;
 pub mod crew;
 pub mod data;
@@ -23,4 +25,5 @@ pub mod run_file;
 pub mod score;
 pub mod source;
 pub mod stop;
+pub mod study;
 pub mod view;

@@ -21,8 +21,10 @@ fn main() -> ExitCode {
     let done = match command.unwrap_or_else(|| Command::Race(RaceArguments::paper())) {
         Command::Race(arguments) => derby::run::command(&arguments),
         Command::Isolate(arguments) => derby::isolate::command(&arguments),
+        Command::Study(arguments) => derby::study::command(&arguments),
         Command::Export(arguments) => derby::export::command(&arguments),
         Command::Report(arguments) => derby::report::command(&arguments),
+        Command::Bench(arguments) => derby::bench::command(&arguments),
         Command::Plan(arguments) => device::plan::command(&arguments),
         Command::Emulate(arguments) => device::emulate::command(&arguments),
         Command::Flash(arguments) => device::flash::command(&arguments),

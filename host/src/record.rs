@@ -1,8 +1,9 @@
 //! What a race has told, from wherever it was run: from its events alone come the ranking and
 //! the trained nets.
 
-use derby_core::{Entry, Event};
+use derby_core::{Entry, Event, Refereeing};
 
+use crate::field::Field;
 use crate::score::{Examiner, Score};
 
 /// The events of a race, summed up.
@@ -21,14 +22,22 @@ pub struct Record {
 pub struct Finish {
     /// Samples trained on.
     pub samples: u64,
-    /// The racing net with the most trust.
+    /// The racing net to hand over.
     pub leader: usize,
     /// FNV-1a of all nets' parameters.
     pub hash: u32,
     /// `[net]`: the mean trust in each over the last stretch that it ran.
     pub standings: Vec<f32>,
-    /// `[net][output]`: the mixing weights.
+    /// `[net][output]`, or `[net]`: the mixing weights.
     pub weights: Vec<f32>,
+}
+
+/// Which of nearly equal nets wins: the smallest.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Preference {
+    /// How far above the best's its loss may be, as a share; one standard error where it is not
+    /// given.
+    pub margin: Option<f64>,
 }
 
 /// A net's place.
@@ -65,6 +74,11 @@ impl Record {
                     *left = Some(*samples);
                 }
             }
+            Event::Returned { net, .. } => {
+                if let Some(left) = self.left.get_mut(*net) {
+                    *left = None;
+                }
+            }
             Event::Trained { net, parameters, .. } => {
                 if let Some(own) = self.parameters.get_mut(*net) {
                     own.extend_from_slice(parameters.as_ref());
@@ -83,10 +97,12 @@ impl Record {
         }
     }
 
-    /// The nets, best first: those left by their test as the paper decides between its last two
-    /// (the share of bits or classes that are right, then the loss), behind them those that left,
-    /// the last one first.
-    pub fn ranking(&self, entries: &[Entry], examiner: &Examiner) -> Vec<Ranked> {
+    /// The nets, best first. Where the referee judges by losses, its leader comes first; then
+    /// those left by their test as the paper decides between its last two (the share of bits or
+    /// classes that are right, then the loss), behind them those that left, the last one first.
+    /// Where the smallest net is preferred, it comes before all.
+    pub fn ranking(&self, field: &Field, examiner: &Examiner) -> Vec<Ranked> {
+        let entries = &field.entries;
         let mut ranking: Vec<Ranked> = entries
             .iter()
             .zip(self.left.iter().zip(&self.parameters))
@@ -99,14 +115,35 @@ impl Record {
             })
             .collect();
         ranking.sort_by(|a, b| b.stayed().cmp(&a.stayed()).then_with(|| a.score.order(&b.score)));
+        self.lead(field, &mut ranking);
+        if let Some(Preference { margin }) = field.preference
+            && let Some(best) = ranking.first().map(|ranked| ranked.score)
+        {
+            let most = best.loss + margin.map_or(best.error, |margin| margin * best.loss);
+            let near = ranking.iter().enumerate().filter(|(_, ranked)| ranked.score.loss <= most);
+            if let Some((place, _)) = near.min_by_key(|(_, ranked)| ranked.entry.shape.macs()) {
+                ranking[..=place].rotate_right(1);
+            }
+        }
         ranking
+    }
+
+    /// Puts the leader of a referee that judges by losses in front.
+    fn lead(&self, field: &Field, ranking: &mut [Ranked]) {
+        let leader = self.finish.as_ref().map(|finish| finish.leader);
+        let is_leader = |ranked: &Ranked| Some(ranked.net) == leader;
+        if matches!(field.settings.refereeing, Refereeing::Anytime { .. })
+            && let Some(place) = ranking.iter().position(is_leader)
+        {
+            ranking[..=place].rotate_right(1);
+        }
     }
 
     /// The nets where nothing is there to test them with, best first: the longer in the race the
     /// better, then by the mixer's trust.
-    pub fn untested(&self, entries: &[Entry]) -> Vec<Ranked> {
-        let score = Score { loss: f64::NAN, accuracy: None, bits: None };
-        let nets = entries.iter().zip(&self.left).enumerate();
+    pub fn untested(&self, field: &Field) -> Vec<Ranked> {
+        let score = Score { loss: f64::NAN, error: f64::NAN, accuracy: None, bits: None };
+        let nets = field.entries.iter().zip(&self.left).enumerate();
         let mut ranking: Vec<_> =
             nets.map(|(net, (&entry, &left))| Ranked { net, entry, left, score }).collect();
         let trust = |ranked: &Ranked| {
@@ -114,6 +151,41 @@ impl Record {
             standings.and_then(|standings| standings.get(ranked.net).copied()).unwrap_or(0.0)
         };
         ranking.sort_by(|a, b| b.stayed().cmp(&a.stayed()).then(trust(b).total_cmp(&trust(a))));
+        self.lead(field, &mut ranking);
         ranking
     }
+
+    /// The mixture of the nets that race in the end, where that was told.
+    pub fn mixture(&self, entries: &[Entry], examiner: &Examiner) -> Option<Mixture> {
+        let weights = &self.finish.as_ref()?.weights;
+        let racing = entries.iter().zip(&self.left).filter(|(_, left)| left.is_none());
+        Some(Mixture {
+            nets: racing.clone().count(),
+            macs: racing.map(|(entry, _)| entry.shape.macs()).fold(0, usize::saturating_add),
+            score: examiner.mixture(entries, &self.parameters, weights),
+        })
+    }
+}
+
+/// The mixture's test.
+#[derive(Clone, Copy, Debug)]
+pub struct Mixture {
+    /// Nets in it.
+    pub nets: usize,
+    /// Multiply-accumulates of one inference of all of them.
+    pub macs: usize,
+    /// Its test.
+    pub score: Score,
+}
+
+/// `[place]`: whether no net of the ranking is as good with less work, or better with as much.
+pub fn pareto(ranking: &[Ranked]) -> Vec<bool> {
+    let point = |ranked: &Ranked| (ranked.score.loss, ranked.entry.shape.macs());
+    let is_beaten = |(loss, macs): (f64, usize)| {
+        ranking
+            .iter()
+            .map(point)
+            .any(|(other, work)| (other <= loss && work < macs) || (other < loss && work <= macs))
+    };
+    ranking.iter().map(point).map(|own| !own.0.is_nan() && !is_beaten(own)).collect()
 }

@@ -12,7 +12,7 @@ use crate::checkpoint::{Checkpoint, Head, Keeper};
 use crate::crew::Threads;
 use crate::field::{self, Field};
 use crate::isa::Isa;
-use crate::record::{Finish, Ranked, Record};
+use crate::record::{Finish, Mixture, Ranked, Record};
 use crate::score::Examiner;
 use crate::source::Samples;
 use crate::stop::{Stop, Stopped};
@@ -30,6 +30,8 @@ const MOST: usize = 1 << 31;
 pub struct Outcome {
     /// The nets, the winner first.
     pub ranking: Vec<Ranked>,
+    /// The mixture of those that raced to the end; `None` where it could not be tested.
+    pub mixture: Option<Mixture>,
     /// What the race told in the end.
     pub finish: Finish,
     /// Time taken.
@@ -161,7 +163,7 @@ impl<'f> Run<'f> {
             progress: if takes_screen { ProgressBar::hidden() } else { progress(field.samples) },
             failed: Ok(()),
         };
-        let mut stream = field.source.stream();
+        let mut stream = field.source.stream(&field.settings)?;
         let (mut at, mut before) = (0, 0.0);
         match &checkpoint {
             Some(checkpoint) => {
@@ -293,7 +295,8 @@ impl Outcome {
     /// When the race was cut off before its end.
     pub fn of(field: &Field, record: &Record, examiner: &Examiner, seconds: f64) -> Result<Self> {
         let finish = record.finish.clone().context("the race was cut off before its end")?;
-        Ok(Self { ranking: record.ranking(&field.entries, examiner), finish, seconds })
+        let mixture = record.mixture(&field.entries, examiner);
+        Ok(Self { ranking: record.ranking(field, examiner), mixture, finish, seconds })
     }
 }
 

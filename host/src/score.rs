@@ -14,6 +14,8 @@ use crate::source::{Samples, Source};
 pub struct Score {
     /// Mean loss, in the net's own loss function.
     pub loss: f64,
+    /// Standard error of the mean.
+    pub error: f64,
     /// Share of the bits, or of the classes, that are right; `None` for regression.
     pub accuracy: Option<f64>,
     /// For tasks on bits: bits right of all those of a few fresh samples, as the paper counts.
@@ -43,6 +45,7 @@ pub struct Bits {
 pub struct Examiner {
     held_out: Samples,
     counted: Option<Samples>,
+    outputs: usize,
     isa: Isa,
 }
 
@@ -55,17 +58,66 @@ impl Examiner {
     /// # Errors
     /// When the table's file cannot be read again as it was.
     pub fn new(source: &Source, isa: Isa) -> Result<Self> {
-        Ok(Self { held_out: source.held_out()?, counted: source.counted(), isa })
+        let (held_out, counted) = (source.held_out()?, source.counted());
+        Ok(Self { held_out, counted, outputs: source.outputs(), isa })
+    }
+
+    /// The same with at most `most` of the samples.
+    pub fn thinned(source: &Source, most: usize, isa: Isa) -> Result<Self> {
+        let held_out = source.held_out()?.thinned(source, most);
+        Ok(Self { held_out, counted: None, outputs: source.outputs(), isa })
+    }
+
+    /// The half squared error of the best constant answer, the targets' mean.
+    pub fn constant(&self) -> f64 {
+        let Samples { targets, .. } = &self.held_out;
+        let outputs = self.outputs.max(1);
+        let samples = (targets.len() / outputs).max(1) as f64;
+        let column = |at: usize| targets.iter().skip(at).step_by(outputs).map(|y| f64::from(*y));
+        let variance = |at| {
+            let mean = column(at).sum::<f64>() / samples;
+            column(at).map(|y| (y - mean).powi(2)).sum::<f64>() / samples
+        };
+        0.5 * (0..outputs).map(variance).sum::<f64>()
     }
 
     /// Tests a net.
     pub fn score(&self, entry: &Entry, parameters: &[f32]) -> Score {
+        self.judge(entry, &|inputs| self.answers(entry, parameters, inputs))
+    }
+
+    /// Tests the mixture of nets with these parameters, `[net]`, under these weights,
+    /// `[net][output]` or `[net]`. Its loss is that of the first net.
+    pub fn mixture(&self, entries: &[Entry], parameters: &[Vec<f32>], weights: &[f32]) -> Score {
+        let columns = (weights.len() / entries.len().max(1)).max(1);
+        let mix = |inputs: &[f32]| {
+            let mut mixed = Vec::new();
+            for ((entry, own), row) in entries.iter().zip(parameters).zip(weights.chunks(columns)) {
+                if row.iter().all(|weight| *weight == 0.0) {
+                    continue;
+                }
+                let answers = self.answers(entry, own, inputs);
+                mixed.resize(answers.len(), 0.0);
+                let weights = row.iter().cycle();
+                let samples = mixed.iter_mut().zip(&answers).zip(weights);
+                samples.for_each(|((mixed, answer), weight)| *mixed += weight * answer);
+            }
+            mixed
+        };
+        self.judge(&entries[0], &mix)
+    }
+
+    /// Tests whoever answers inputs, with the loss of `entry`.
+    fn judge(&self, entry: &Entry, answer: &dyn Fn(&[f32]) -> Vec<f32>) -> Score {
         let outputs = entry.shape.outputs;
-        let answers = self.answers(entry, parameters, &self.held_out.inputs);
+        let answers = answer(&self.held_out.inputs);
         let pairs =
             || answers.chunks_exact(outputs).zip(self.held_out.targets.chunks_exact(outputs));
         let samples = pairs().len().max(1) as f64;
-        let sum: f64 = pairs().map(|(a, y)| f64::from(entry.loss.of(entry.output, a, y))).sum();
+        let losses = || pairs().map(|(a, y)| f64::from(entry.loss.of(entry.output, a, y)));
+        let loss = losses().sum::<f64>() / samples;
+        let squares: f64 = losses().map(|own| (own - loss).powi(2)).sum();
+        let error = (squares / (samples - 1.0).max(1.0) / samples).sqrt();
         let accuracy = if self.counted.is_some() {
             let bits = count_bits(&answers, &self.held_out.targets);
             Some(f64::from(bits.right) / f64::from(bits.of.max(1)))
@@ -75,10 +127,11 @@ impl Examiner {
         } else {
             None
         };
-        let bits = self.counted.as_ref().map(|counted| {
-            count_bits(&self.answers(entry, parameters, &counted.inputs), &counted.targets)
-        });
-        Score { loss: sum / samples, accuracy, bits }
+        let bits = self
+            .counted
+            .as_ref()
+            .map(|counted| count_bits(&answer(&counted.inputs), &counted.targets));
+        Score { loss, error, accuracy, bits }
     }
 
     fn answers(&self, entry: &Entry, parameters: &[f32], inputs: &[f32]) -> Vec<f32> {

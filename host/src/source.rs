@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
-use derby_core::{Activation, Loss, Task};
+use derby_core::{Activation, Loss, Settings, Task};
 
-use crate::data::{self, Table};
+use crate::data::{self, Part, Table};
 
 /// A source of samples.
 #[derive(Clone, Debug)]
@@ -84,9 +84,34 @@ impl Source {
         }
     }
 
-    /// The samples to train on, from the first.
-    pub fn stream(&self) -> Stream<'_> {
-        Stream { source: self, at: 0, epoch: None }
+    /// The samples to train on, from the first, for a race of these settings. Where it holds
+    /// samples back, a table's rows that are judged by are never learned from: batch by batch
+    /// come some to learn from and some to judge by, each side epoch after epoch.
+    ///
+    /// # Errors
+    /// When a table has too few rows for its nets to be judged by some.
+    pub fn stream(&self, settings: &Settings) -> Result<Stream<'_>> {
+        let (judged, of) = (settings.held_back, settings.batch);
+        let mut sides = Vec::new();
+        if let Self::Table(table) = self {
+            let part = |part, count| Side { part, count, epoch: 0, samples: None };
+            if judged == 0 {
+                sides.push(part(Part::All, of));
+            } else {
+                let (judged, of) = (judged as u64, of as u64);
+                let held = Part::Judged { judged, of };
+                if table.part(0, held)?.count() == 0 {
+                    bail!(
+                        "the table has {} rows to train on, too few to hold back {judged} of {of}; \
+                         give --held-back 0",
+                        table.training(0)?.count()
+                    );
+                }
+                sides.push(part(Part::Learned { judged, of }, settings.batch - settings.held_back));
+                sides.push(part(held, settings.held_back));
+            }
+        }
+        Ok(Stream { source: self, at: 0, sides })
     }
 
     /// Samples to test with: of a task the whole domain where it can be tried, else fresh ones;
@@ -131,9 +156,38 @@ impl Source {
 #[derive(Debug)]
 pub struct Stream<'s> {
     source: &'s Source,
-    /// Of a task the next sample, of a table the next epoch.
+    /// The next sample.
     at: u64,
-    epoch: Option<data::Samples>,
+    /// Of a table: what makes up a batch.
+    sides: Vec<Side>,
+}
+
+/// A part of a table's rows, epoch after epoch.
+#[derive(Debug)]
+struct Side {
+    part: Part,
+    /// Samples of a batch that come from here.
+    count: usize,
+    /// The next epoch.
+    epoch: u64,
+    samples: Option<data::Samples>,
+}
+
+impl Side {
+    /// Writes the next sample.
+    fn next(&mut self, table: &Table, inputs: &mut [f32], targets: &mut [f32]) -> Result<()> {
+        loop {
+            let samples = match &mut self.samples {
+                Some(samples) => samples,
+                None => self.samples.insert(table.part(self.epoch, self.part)?),
+            };
+            if samples.fill(inputs, targets)? > 0 {
+                return Ok(());
+            }
+            self.samples = None;
+            self.epoch += 1;
+        }
+    }
 }
 
 impl Stream<'_> {
@@ -142,14 +196,19 @@ impl Stream<'_> {
     /// # Errors
     /// As [`Self::next`].
     pub fn skip_to(&mut self, taken: u64) -> Result<()> {
-        if let Source::Table(table) = self.source {
-            let rows = table.training(0)?.count().max(1);
-            self.at = taken / rows;
-            let mut epoch = table.training(self.at)?;
-            epoch.skip(taken % rows)?;
-            self.epoch = Some(epoch);
-        } else {
-            self.at = taken;
+        self.at = taken;
+        let Source::Table(table) = self.source else { return Ok(()) };
+        let batch = self.sides.iter().map(|side| side.count as u64).sum::<u64>().max(1);
+        let mut rest = taken % batch;
+        for side in &mut self.sides {
+            let count = side.count as u64;
+            let own = taken / batch * count + rest.min(count);
+            rest = rest.saturating_sub(count);
+            let rows = table.part(0, side.part)?.count().max(1);
+            side.epoch = own / rows;
+            let mut samples = table.part(side.epoch, side.part)?;
+            samples.skip(own % rows)?;
+            side.samples = Some(samples);
         }
         Ok(())
     }
@@ -168,18 +227,18 @@ impl Stream<'_> {
             }
             Source::Table(table) => {
                 samples.resize(source, count);
-                let (mut inputs, mut targets) = (&mut *samples.inputs, &mut *samples.targets);
-                while !targets.is_empty() {
-                    let epoch = match &mut self.epoch {
-                        Some(epoch) => epoch,
-                        None => self.epoch.insert(table.training(self.at)?),
-                    };
-                    let taken = epoch.fill(inputs, targets)?;
-                    inputs = &mut inputs[taken * source.inputs()..];
-                    targets = &mut targets[taken * source.outputs()..];
-                    if !targets.is_empty() {
-                        self.epoch = None;
-                        self.at += 1;
+                let inputs = samples.inputs.chunks_exact_mut(source.inputs());
+                let rows = inputs.zip(samples.targets.chunks_exact_mut(source.outputs()));
+                let batch = self.sides.iter().map(|side| side.count as u64).sum::<u64>().max(1);
+                for (inputs, targets) in rows {
+                    let mut place = (self.at % batch) as usize;
+                    self.at += 1;
+                    for side in &mut self.sides {
+                        if place < side.count {
+                            side.next(table, inputs, targets)?;
+                            break;
+                        }
+                        place -= side.count;
                     }
                 }
             }
@@ -190,6 +249,21 @@ impl Stream<'_> {
 }
 
 impl Samples {
+    /// At most `most` of these samples, evenly spread.
+    pub fn thinned(self, source: &Source, most: usize) -> Self {
+        let step = (self.targets.len() / source.outputs().max(1)).div_ceil(most).max(1);
+        if step == 1 {
+            return self;
+        }
+        let thin = |numbers: &[f32], width: usize| {
+            numbers.chunks_exact(width).step_by(step).flatten().copied().collect()
+        };
+        Self {
+            inputs: thin(&self.inputs, source.inputs()),
+            targets: thin(&self.targets, source.outputs()),
+        }
+    }
+
     fn resize(&mut self, source: &Source, count: usize) {
         self.inputs.resize(count * source.inputs(), 0.0);
         self.targets.resize(count * source.outputs(), 0.0);
@@ -214,31 +288,54 @@ impl Samples {
 mod tests {
     use super::*;
 
-    /// Going to a sample finds what reading up to it finds, within an epoch and at its ends.
-    fn skips(source: &Source) {
-        for taken in [0_usize, 1, 39, 40, 41, 79, 80, 100] {
-            let (mut read, mut skipped) = (source.stream(), source.stream());
-            let (mut expected, mut found) = (Samples::default(), Samples::default());
-            read.next(taken, &mut expected).unwrap();
-            read.next(50, &mut expected).unwrap();
-            skipped.skip_to(taken as u64).unwrap();
-            skipped.next(50, &mut found).unwrap();
-            assert_eq!(found, expected, "{taken}");
+    fn table() -> Table {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("squares.csv");
+        let text: String = (0..50).map(|row| format!("{row},{}\n", row * row)).collect();
+        std::fs::write(&path, format!("x,y\n{text}")).unwrap();
+        let options = data::Options { targets: vec!["y".to_owned()], ..Default::default() };
+        Table::read(&data::Source::open(&path).unwrap(), &options).unwrap()
+    }
+
+    fn settings(held_back: usize) -> Settings {
+        Settings { held_back, ..Settings::NEW }
+    }
+
+    #[test]
+    fn rows_that_are_held_back_are_never_learned_from() {
+        let source = Source::Table(Arc::new(table()));
+        let (mut learned, mut judged) = (Vec::new(), Vec::new());
+        let mut samples = Samples::default();
+        source.stream(&settings(2)).unwrap().next(2000, &mut samples).unwrap();
+        for (place, x) in samples.inputs.iter().enumerate() {
+            let side = if place % 10 < 8 { &mut learned } else { &mut judged };
+            side.push(x.to_bits());
         }
+        for side in [&mut learned, &mut judged] {
+            side.sort_unstable();
+            side.dedup();
+        }
+        // Forty rows to train on, a fifth of them held back.
+        assert_eq!((learned.len(), judged.len()), (32, 8));
+        assert!(judged.iter().all(|x| !learned.contains(x)));
     }
 
     #[test]
     fn a_stream_goes_on_anywhere() {
-        let text: String = (0..50).map(|row| format!("{row},{}\n", row * row)).collect();
-        let text = format!("x,y\n{text}");
-        skips(&Source::Task { task: Task::PAPER, seed: 3 });
-        for memory in [1 << 20, 0] {
-            let options =
-                data::Options { targets: vec!["y".to_owned()], memory, ..Default::default() };
-            let bytes = data::Source::spool("squares", text.as_bytes()).unwrap();
-            let table = Table::read(&bytes, &options).unwrap();
-            assert_eq!(table.training(0).unwrap().count(), 40);
-            skips(&Source::Table(Arc::new(table)));
+        let task = Source::Task { task: Task::PAPER, seed: 3 };
+        for source in [task, Source::Table(Arc::new(table()))] {
+            for held_back in [0, 2] {
+                for taken in [0_usize, 1, 8, 9, 10, 39, 40, 41, 79, 80, 100, 333] {
+                    let stream = || source.stream(&settings(held_back)).unwrap();
+                    let (mut read, mut skipped) = (stream(), stream());
+                    let (mut expected, mut found) = (Samples::default(), Samples::default());
+                    read.next(taken, &mut expected).unwrap();
+                    read.next(50, &mut expected).unwrap();
+                    skipped.skip_to(taken as u64).unwrap();
+                    skipped.next(50, &mut found).unwrap();
+                    assert_eq!(found, expected, "{taken}, {held_back} held back");
+                }
+            }
         }
     }
 }

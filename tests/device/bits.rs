@@ -10,17 +10,19 @@ use crate::{derby, field, finished, frames_here, text};
 const RACES: [(&str, &str); 3] = [
     (
         "sigmoid and RMSprop",
-        "--task xor --bits 8 --nets 4,8x1,2 --samples 1500 --check 150 --optimizer rmsprop",
+        "--task xor --bits 8 --nets 4,8x1,2 --samples 1500 --check 150 --optimizer rmsprop \
+         --referee paper --mixer gradient",
     ),
     (
         "tanh and Adam",
         "--task sine --nets 4,6,8x1..2 --samples 1500 --check 250 --held-back 2 --seed 3 \
-         --activation tanh --optimizer adam --mixer pooled",
+         --activation tanh --optimizer adam --mixer pooled --referee paper",
     ),
     (
         "softmax classes",
         "--task xor-mod --nets 4,8x0..2 --samples 1500 --check 200 --batch 7 --seed 1 \
-         --activation leaky-relu --optimizer momentum --rate 0.05 --mixer hedge",
+         --activation leaky-relu --optimizer momentum --rate 0.05 --mixer hedge \
+         --referee halving",
     ),
 ];
 
@@ -86,6 +88,18 @@ fn bits_on_mps2_an505() {
     races("mps2-an505");
 }
 
+/// The default referee: a net that cannot bend enough leaves by its learning curve.
+#[test]
+fn learning_curves_on_the_smallest_board_and_a_larger_one() {
+    let words = "--task sine --nets 1,2,8,16x1+1x0 --samples 6000 --check 3000";
+    for board in ["microbit", "mps2-an386"] {
+        same_bits(board, words, "");
+        let done = derby(&format!("emulate --board {board} {words} --view json"));
+        let shown = text(&done.stdout);
+        assert!(shown.contains("\"reason\":\"projected\""), "{shown}");
+    }
+}
+
 #[test]
 fn every_emulated_board_is_tested_above() {
     let emulated: Vec<_> =
@@ -109,7 +123,8 @@ fn samples_of_a_task_can_be_sent() {
 
 #[test]
 fn a_winner_among_nine_nets() {
-    let done = derby("emulate --board mps2-an386 --samples 3000 --check 200 --view json");
+    let done =
+        derby("emulate --board mps2-an386 --samples 3000 --check 200 --referee paper --view json");
     assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
     let shown = finished(&done.stdout);
     assert_eq!(shown["ranking"].as_array().expect("a ranking").len(), 9);

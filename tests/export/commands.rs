@@ -206,7 +206,8 @@ fn one_race_of_several_is_chosen() {
 fn the_firmwares_net_is_an_export() {
     let folder = tempdir().unwrap();
     let folder = folder.path();
-    let words = "race --task xor --bits 8 --nets 8x1 --optimizer rmsprop --init glorot";
+    let words =
+        "race --held-back 0 --task xor --bits 8 --nets 8x1 --optimizer rmsprop --init glorot";
     told(folder, &format!("{words} --samples 20000 --out run.jsonl"));
     let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/../firmware/nets/xor.rs");
     let text = told(folder, "export run.jsonl --format rust");

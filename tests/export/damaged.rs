@@ -106,7 +106,8 @@ fn run() -> Vec<u8> {
     let folder = tempdir().unwrap();
     let out = folder.path().join("run.jsonl");
     let words = format!(
-        "derby race --task sine --nets 2,3x1 --samples 400 --check 50 --out {}",
+        "derby race --task sine --nets 2,3x1 --samples 400 --check 50 --referee paper \
+         --mixer gradient --held-back 0 --out {}",
         out.display()
     );
     let arguments = <derby::args::Arguments as clap::Parser>::parse_from(words.split(' '));

@@ -61,27 +61,29 @@ fn add_one<I: Lanes<W>, const W: usize, const S: usize>(
 }
 
 /// Adds the outer products of `vectors` with the scalars that stand at the same place in `rows`.
+/// The sums come and go by value: behind a reference they would be kept in memory.
 #[inline(always)]
 fn add_all<I: Lanes<W>, const W: usize, const S: usize>(
     isa: I,
-    sums: &mut Tile<I, W, S>,
+    mut sums: Tile<I, W, S>,
     vectors: &[[f32; W]],
     rows: [&[f32]; S],
-) {
+) -> Tile<I, W, S> {
     let mut equal = [&[][..]; S];
     for (equal, row) in equal.iter_mut().zip(rows) {
-        let Some(row) = row.get(..vectors.len()) else { return };
+        let Some(row) = row.get(..vectors.len()) else { return sums };
         *equal = row;
     }
-    // All of one length, so that the compiler sees that no check below can fail.
+    // All of one length, so that the compiler sees that no look below can fail.
     for place in 0..vectors.len() {
-        let Some(vector) = vectors.get(place) else { return };
+        let Some(vector) = vectors.get(place) else { break };
         let vector = isa.load(vector);
         for (sum, row) in sums.iter_mut().zip(&equal) {
-            let Some(&scalar) = row.get(place) else { return };
+            let Some(&scalar) = row.get(place) else { break };
             *sum = *sum + vector * isa.splat(scalar);
         }
     }
+    sums
 }
 
 /// How many rows to take at once when `left` remain and `most` sums fit in registers.
@@ -177,8 +179,7 @@ fn block_forward<'z, I: Lanes<W>, const W: usize, const S: usize>(
     first: usize,
 ) {
     let x = take_rows::<S>(x, weights.len());
-    let mut sums = [isa.splat(0.0); S];
-    add_all(isa, &mut sums, weights, x);
+    let sums = add_all(isa, [isa.splat(0.0); S], weights, x);
     let bias = isa.load(bias);
     for (sum, z) in sums.into_iter().zip(z) {
         let Some(z) = lanes_mut::<W>(z, first) else { return };
@@ -321,7 +322,7 @@ fn block_backward<I: Lanes<T>, const T: usize, const S: usize>(
         let Some(e) = lanes::<T>(e, input) else { return };
         *sum = isa.load(e);
     }
-    add_all(isa, &mut sums, by_output, deltas);
+    let sums = add_all(isa, sums, by_output, deltas);
     for (sum, e) in sums.into_iter().zip(own.chunks_exact_mut(layer.fan_in.max(1))) {
         let Some(e) = lanes_mut::<T>(e, input) else { return };
         *e = isa.store(sum);

@@ -8,7 +8,7 @@ impl Mixer<'_> {
     /// One step of Adam on the logits. Memory: logits, gradients, Adam's two moments.
     pub(super) fn pool(&mut self, books: &[Book], answers: Answers<'_>, rate: f32) {
         let width = self.outputs.max(1);
-        let nets = self.weights.len() / width;
+        let nets = self.weights.len();
         let share = 1.0 / (self.mixture.len() / width).max(1) as f32;
         let mut slots = self.memory.chunks_exact_mut(nets.max(1));
         let [Some(logits), Some(gradients), Some(first), Some(second)] =
@@ -27,13 +27,12 @@ impl Mixer<'_> {
                 }
             }
             let gradient = sum * share;
-            mean += self.weights.get(net.saturating_mul(width)).unwrap_or(&0.0) * gradient;
+            mean += self.weights.get(net).unwrap_or(&0.0) * gradient;
             if let Some(slot) = gradients.get_mut(net) {
                 *slot = gradient;
             }
         }
-        let weights = self.weights.chunks_exact(width).filter_map(<[f32]>::first);
-        for ((gradient, weight), book) in gradients.iter_mut().zip(weights).zip(books) {
+        for ((gradient, weight), book) in gradients.iter_mut().zip(self.weights.iter()).zip(books) {
             *gradient = if book.races() { weight * (*gradient - mean) } else { 0.0 };
         }
         let adam = Optimizer::Adam { rate, beta1: 0.5, beta2: 0.999, eps: 1e-8 };
@@ -69,14 +68,13 @@ impl Mixer<'_> {
         self.spread(books);
     }
 
-    /// Gives each racing net `e^logit` as weight for every output, the greatest 1; rebalancing
-    /// makes it their softmax.
+    /// Gives each racing net `e^logit` as weight, the greatest 1; rebalancing makes it their
+    /// softmax.
     fn spread(&mut self, books: &[Book]) {
         let logits = self.memory.iter().zip(books).filter(|(_, book)| book.races());
         let top = logits.fold(f32::NEG_INFINITY, |top, (&l, _)| if l > top { l } else { top });
-        let rows = self.weights.chunks_exact_mut(self.outputs.max(1));
-        for ((row, logit), book) in rows.zip(self.memory.iter()).zip(books) {
-            row.fill(if book.races() { math::exp(logit - top) } else { 0.0 });
+        for ((weight, logit), book) in self.weights.iter_mut().zip(self.memory.iter()).zip(books) {
+            *weight = if book.races() { math::exp(logit - top) } else { 0.0 };
         }
     }
 }

@@ -66,7 +66,7 @@ pub use format::{Format, Layout};
 pub use options::{Missing, Options, Ordinal};
 pub use profile::Kind;
 pub use progress::{Progress, Watch};
-pub use samples::{Sample, Samples};
+pub use samples::{Part, Sample, Samples};
 pub use scale::Scale;
 pub use source::Source;
 pub use summary::{Class, Column, Gaps, Numbers, Sides, Summary, Use};

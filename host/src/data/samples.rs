@@ -24,6 +24,53 @@ pub struct Sample<'a> {
     pub targets: &'a [f32],
 }
 
+/// Which of the training rows: of every `of` rows in the order of the file the last `judged` are
+/// judged by and never learned from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// All of them.
+    All,
+    /// Those to learn from.
+    Learned {
+        /// Rows to judge by.
+        judged: u64,
+        /// Of so many.
+        of: u64,
+    },
+    /// Those to judge by.
+    Judged {
+        /// Rows to judge by.
+        judged: u64,
+        /// Of so many.
+        of: u64,
+    },
+}
+
+impl Part {
+    /// Whether row `row` is of this part.
+    fn has(self, row: u64) -> bool {
+        let is_judged = |judged: u64, of: u64| row % of.max(1) >= of.saturating_sub(judged);
+        match self {
+            Self::All => true,
+            Self::Learned { judged, of } => !is_judged(judged, of),
+            Self::Judged { judged, of } => is_judged(judged, of),
+        }
+    }
+
+    /// How many of `rows` rows are of this part.
+    fn count(self, rows: u64) -> u64 {
+        match self {
+            Self::All => rows,
+            Self::Learned { judged, of } => rows - Self::Judged { judged, of }.count(rows),
+            Self::Judged { judged, of } => {
+                let of = of.max(1);
+                let rest = (rows % of).saturating_sub(of.saturating_sub(judged));
+                rows / of * judged.min(of) + rest
+            }
+        }
+    }
+}
+
 /// One side of the split.
 #[derive(Debug, Clone)]
 pub(super) struct Store {
@@ -55,6 +102,9 @@ enum From {
         /// `None` after the last row, or an error.
         rows: Option<Box<Rows>>,
         held_out: bool,
+        part: Part,
+        /// Rows of this side that were passed.
+        passed: u64,
         sample: Vec<f32>,
     },
 }
@@ -66,20 +116,28 @@ impl Samples {
         walk: &Walk,
         widths: (usize, usize),
         order: Option<u64>,
+        part: Part,
     ) -> Result<Self, Error> {
         let from = match &store.values {
             Some(values) => From::Memory {
                 values: Arc::clone(values),
-                order: order.map(|seed| shuffled(store.rows, seed)),
+                order: order.map(|seed| {
+                    let mut order = shuffled(store.rows, seed);
+                    order.retain(|&row| part.has(u64::from(row)));
+                    order
+                }),
                 next: 0,
             },
             None => From::File {
                 rows: Some(Box::new(walk.rows().map_err(|e| walk.error(e))?)),
                 held_out: store.held_out,
+                part,
+                passed: 0,
                 sample: Vec::new(),
             },
         };
-        Ok(Self { from, inputs: widths.0, targets: widths.1, rows: store.rows })
+        let rows = part.count(store.rows);
+        Ok(Self { from, inputs: widths.0, targets: widths.1, rows })
     }
 
     /// Samples from first to last.
@@ -103,8 +161,12 @@ impl Samples {
                 let start = index.map(|index| index.saturating_mul(width));
                 start.and_then(|start| values.get(start..start.saturating_add(width)))
             }
-            From::File { rows, held_out, sample } => {
+            From::File { rows, held_out, part, passed, sample } => {
                 sample.clear();
+                while !part.has(*passed) && advance(rows, *held_out, None)? {
+                    *passed = passed.saturating_add(1);
+                }
+                *passed = passed.saturating_add(1);
                 advance(rows, *held_out, Some(sample))?.then_some(sample.as_slice())
             }
         };
@@ -140,11 +202,11 @@ impl Samples {
             From::Memory { next, .. } => {
                 *next = next.saturating_add(usize::try_from(count).unwrap_or(usize::MAX));
             }
-            From::File { rows, held_out, .. } => {
-                for _ in 0..count {
-                    if !advance(rows, *held_out, None)? {
-                        break;
-                    }
+            From::File { rows, held_out, part, passed, .. } => {
+                let mut left = count;
+                while left > 0 && advance(rows, *held_out, None)? {
+                    left = left.saturating_sub(u64::from(part.has(*passed)));
+                    *passed = passed.saturating_add(1);
                 }
             }
         }
@@ -187,6 +249,19 @@ fn shuffled(rows: u64, seed: u64) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_share_the_rows_among_them() {
+        for (judged, of) in [(2, 10), (1, 3), (0, 4), (9, 10)] {
+            let (learn, judge) = (Part::Learned { judged, of }, Part::Judged { judged, of });
+            for rows in 0..50 {
+                let count = |part: Part| (0..rows).filter(|&row| part.has(row)).count() as u64;
+                assert_eq!(count(learn), learn.count(rows));
+                assert_eq!(count(judge), judge.count(rows));
+                assert_eq!(count(learn) + count(judge), Part::All.count(rows));
+            }
+        }
+    }
 
     #[test]
     fn an_order_is_a_permutation_that_the_seed_decides() {

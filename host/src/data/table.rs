@@ -13,7 +13,7 @@ use super::plan::Plan;
 use super::progress::{Watch, beat};
 use super::records::Records;
 use super::rows::Walk;
-use super::samples::{Samples, Store};
+use super::samples::{Part, Samples, Store};
 use super::scale::Spread;
 use super::sniff::sniff;
 use super::source::Source;
@@ -128,9 +128,17 @@ impl Table {
     /// # Errors
     /// As [`Samples::read`].
     pub fn training(&self, epoch: u64) -> Result<Samples, Error> {
+        self.part(epoch, Part::All)
+    }
+
+    /// A part of the training samples of one epoch.
+    ///
+    /// # Errors
+    /// As [`Samples::read`].
+    pub fn part(&self, epoch: u64, part: Part) -> Result<Samples, Error> {
         // An odd constant (2^64 over the golden ratio) keeps neighbouring epochs and seeds apart.
         let stream = epoch.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.samples(&self.training, Some(self.seed ^ stream))
+        self.samples(&self.training, Some(self.seed ^ stream), part)
     }
 
     /// The held-out samples in the order of the file.
@@ -138,12 +146,12 @@ impl Table {
     /// # Errors
     /// As [`Samples::read`].
     pub fn held_out(&self) -> Result<Samples, Error> {
-        self.samples(&self.held_out, None)
+        self.samples(&self.held_out, None, Part::All)
     }
 
-    fn samples(&self, store: &Store, order: Option<u64>) -> Result<Samples, Error> {
+    fn samples(&self, store: &Store, order: Option<u64>, part: Part) -> Result<Samples, Error> {
         let widths = (self.encoding.input_width(), self.encoding.target_width());
-        Samples::new(store, &self.walk, widths, order)
+        Samples::new(store, &self.walk, widths, order, part)
     }
 }
 

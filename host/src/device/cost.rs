@@ -19,10 +19,10 @@ pub const fn own_ram(link: Link) -> usize {
 /// linked moves it by some kilobytes.
 pub const fn base_flash(core: Core) -> usize {
     match core {
-        Core::M0 => 39_900,
-        Core::M3 => 38_500,
-        Core::M4F | Core::M7 => 41_900,
-        Core::M33 => 42_800,
+        Core::M0 => 45_700,
+        Core::M3 => 44_500,
+        Core::M4F | Core::M7 => 46_400,
+        Core::M33 => 47_000,
     }
 }
 

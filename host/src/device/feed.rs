@@ -20,7 +20,7 @@ pub fn feed(field: &Field, out: &mut impl Write) -> Result<()> {
     let mut send = |x: &[f32], y: &[f32], out: &mut dyn Write| -> Result<()> {
         Ok(out.write_all(derby_wire::sample(x, y, &mut buffer)?)?)
     };
-    let mut stream = field.source.stream();
+    let mut stream = field.source.stream(&field.settings)?;
     let mut samples = Samples::default();
     let mut at = 0;
     while at < field.samples {

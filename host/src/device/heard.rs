@@ -109,6 +109,8 @@ impl Heard {
     /// When the board runs another race.
     pub(super) fn take(&mut self, field: &Field, event: &Event<&[f32]>) -> Result<bool> {
         let (nets, outputs) = (field.entries.len(), field.source.outputs());
+        // Some mixers have one weight for all outputs of a net.
+        let is_width = |width| width == outputs || width == 1;
         let (fits, samples) = match *event {
             Event::Started { nets: started, batch, held_back } => {
                 let settings = &field.settings;
@@ -127,11 +129,12 @@ impl Heard {
                 (true, self.samples)
             }
             Event::Stretch { samples, losses, weights, .. } => {
-                (losses.len() == nets && weights.len() == nets * outputs, samples)
+                (losses.len() == nets && is_width(weights.len() / nets.max(1)), samples)
             }
             Event::Left { net, samples, weights, .. } => {
-                (net < nets && weights.len() == outputs, samples)
+                (net < nets && is_width(weights.len()), samples)
             }
+            Event::Returned { net, samples, .. } => (net < nets, samples),
             Event::Trained { net, from, parameters } => {
                 let own = self.record.parameters.get(net).zip(self.sizes.get(net));
                 let fits = own.is_some_and(|(own, size)| {
@@ -141,7 +144,7 @@ impl Heard {
                 (fits, self.samples)
             }
             Event::Finished { samples, leader, standings, weights, .. } => {
-                let widths = standings.len() == nets && weights.len() == nets * outputs;
+                let widths = standings.len() == nets && is_width(weights.len() / nets.max(1));
                 (leader < nets && widths, samples)
             }
             _ => (false, self.samples),

@@ -155,7 +155,7 @@ impl<'l> Listener<'l> {
             return Outcome::of(field, &heard.record, &examiner, seconds);
         }
         let finish = heard.record.finish.clone().context("the race has not ended")?;
-        Ok(Outcome { ranking: heard.record.untested(&field.entries), finish, seconds })
+        Ok(Outcome { ranking: heard.record.untested(field), mixture: None, finish, seconds })
     }
 
     fn log(&mut self, line: Line) {

@@ -48,6 +48,7 @@ impl Needs {
             ("weights and biases", words(plan.parameters)),
             ("optimizers", words(plan.optimizers)),
             ("mixer", words(plan.mixer)),
+            ("referee", words(plan.referee)),
             ("record", words(plan.record)),
             ("batch", words(plan.batch)),
             ("scratch", words(plan.scratch)),

@@ -23,9 +23,6 @@ use crate::field::{self, Field};
 use crate::source::Source;
 use crate::view;
 
-/// Bytes of the largest frame that is understood where the race is not described.
-const ROOM: usize = 1 << 16;
-
 /// `derby watch`.
 ///
 /// # Errors
@@ -95,7 +92,7 @@ fn attach(board: &Board) -> Result<Receiver<Said>> {
 /// it starts; of whoever joins later they stay nameless.
 fn guess(said: &Receiver<Said>, patience: Duration) -> Result<(Field, Vec<u8>)> {
     let mut bytes = Vec::new();
-    let mut frames = Frames::new(vec![0; ROOM]);
+    let mut frames = Frames::new(vec![0; field::ROOM]);
     let mut settings = Settings::NEW;
     let mut entries = Vec::new();
     let mut missing = None;
@@ -145,5 +142,6 @@ fn of(entries: Vec<Entry>, settings: Settings) -> Field {
         .first()
         .map_or((0, 0, 0), |entry| (entry.shape.inputs, entry.shape.outputs, entry.seed));
     let source = Source::Unseen { inputs, outputs };
-    Field { source, entries, settings, samples: 0, seed, learned: Vec::new() }
+    let (refused, preference, learned) = (0, None, Vec::new());
+    Field { source, entries, settings, samples: 0, seed, refused, preference, learned }
 }

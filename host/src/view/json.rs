@@ -9,7 +9,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::View;
+use crate::budget::Inference;
 use crate::field::Field;
+use crate::record::pareto;
 use crate::run::Outcome;
 use crate::score::Score;
 use crate::source::Source;
@@ -94,6 +96,7 @@ impl<W: Write> View for Json<W> {
                 "held_back": held_back,
                 "seed": field.seed,
                 "samples": field.samples,
+                "refused": field.refused,
                 "version": env!("CARGO_PKG_VERSION"),
                 "command": self.command,
                 "source": source(&field.source),
@@ -107,7 +110,7 @@ impl<W: Write> View for Json<W> {
                 "entry": is_known.then_some(&field.entries[*net]),
             }),
             Event::Stretch { samples, loss, losses, weights } => {
-                let rows = weights.chunks_exact(field.source.outputs());
+                let rows = weights.chunks_exact((weights.len() / losses.len().max(1)).max(1));
                 let nets: Vec<_> = field
                     .entries
                     .iter()
@@ -133,6 +136,13 @@ impl<W: Write> View for Json<W> {
                 "weights": weights,
                 "index": net,
             }),
+            Event::Returned { net, samples, found } => json!({
+                "event": "returned",
+                "net": entry(*net),
+                "samples": samples,
+                "found": found,
+                "index": net,
+            }),
             Event::Trained { net, from, parameters } => {
                 if *from == 0 {
                     self.all_parameters(field)?;
@@ -156,10 +166,16 @@ impl<W: Write> View for Json<W> {
         let ranking: Vec<_> = outcome
             .ranking
             .iter()
-            .map(|ranked| {
+            .zip(pareto(&outcome.ranking))
+            .map(|(ranked, pareto)| {
+                let Inference { ram, flash, macs } = Inference::of(ranked.entry.shape);
                 json!({
                     "net": name(&ranked.entry),
                     "parameters": ranked.entry.shape.parameters(),
+                    "ram": ram,
+                    "flash": flash,
+                    "macs": macs,
+                    "pareto": pareto,
                     "left": ranked.left,
                     "held_out": score(&ranked.score),
                     "index": ranked.net,
@@ -177,6 +193,12 @@ impl<W: Write> View for Json<W> {
             "samples": finish.samples,
             "seconds": outcome.seconds,
             "held_out": winner.map(|ranked| score(&ranked.score)),
+            "macs": winner.map(|ranked| ranked.entry.shape.macs()),
+            "mixture": outcome.mixture.map(|mixture| json!({
+                "nets": mixture.nets,
+                "macs": mixture.macs,
+                "held_out": score(&mixture.score),
+            })),
         }))
     }
 }

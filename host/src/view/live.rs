@@ -226,6 +226,8 @@ mod tests {
             samples: 1_000_000,
             seed: 0,
             learned: Vec::new(),
+            refused: 0,
+            preference: None,
         };
         let mut scene = Scene::new(&field, false, has_colours);
         let weights: Vec<f32> = (0..nets * outputs).map(|place| (place % 7) as f32 / 7.0).collect();

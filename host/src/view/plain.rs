@@ -7,8 +7,9 @@ use anyhow::Result;
 use derby_core::{Entry, Event, Reason};
 
 use super::View;
+use crate::budget::Inference;
 use crate::field::Field;
-use crate::record::Ranked;
+use crate::record::{Mixture, Ranked, pareto};
 use crate::run::Outcome;
 use crate::score::Bits;
 
@@ -24,10 +25,12 @@ impl<W: Write> Plain<W> {
         Self { out }
     }
 
-    /// The paper's Figure 3: a line for each net, its weights by output, two digits each.
+    /// The paper's Figure 3: a line for each net, its weights by output or its one weight, two
+    /// digits each.
     fn weights(&mut self, field: &Field, weights: &[f32]) -> Result<()> {
         let several_seeds = has_several_seeds(&field.entries);
-        for (entry, row) in field.entries.iter().zip(weights.chunks_exact(field.source.outputs())) {
+        let columns = (weights.len() / field.entries.len().max(1)).max(1);
+        for (entry, row) in field.entries.iter().zip(weights.chunks_exact(columns)) {
             let row: Vec<_> = row.iter().map(|&weight| two_digits(weight)).collect();
             writeln!(self.out, "{}: [{}]", label(entry, several_seeds), row.join(" "))?;
         }
@@ -67,6 +70,9 @@ pub fn why(reason: Reason) -> &'static str {
         Reason::SmallestWeights => "it held the smallest weights in more than half of the batches",
         Reason::Seventh => "it held the smallest weights most often, and at a 7th check one leaves",
         Reason::Faded => "its weights faded below a twentieth of the best",
+        Reason::Halved => "its loss was in the worse half",
+        Reason::Projected => "its loss will not come near the leader's",
+        Reason::Crowded => "fewer may race by now, and its projected loss was the largest",
         Reason::ByHand => "it was sent home by hand",
         _ => "the referee decided so",
     }
@@ -93,6 +99,9 @@ impl<W: Write> View for Plain<W> {
                     write!(self.out, ", {} samples, seed {}", field.samples, field.seed)?;
                 }
                 writeln!(self.out)?;
+                if field.refused > 0 {
+                    writeln!(self.out, "{} nets are not within the budget", field.refused)?;
+                }
             }
             Event::Stretch { samples, loss, weights, .. } => {
                 writeln!(self.out, "\nAfter {samples} samples; loss of the mixture {loss:.4}")?;
@@ -102,6 +111,13 @@ impl<W: Write> View for Plain<W> {
                 let entry = &field.entries[*net];
                 let label = label(entry, has_several_seeds(&field.entries));
                 writeln!(self.out, "{label} leaves after {samples} samples: {}", why(*reason))?;
+            }
+            Event::Returned { net, samples, .. } => {
+                let label = label(&field.entries[*net], has_several_seeds(&field.entries));
+                writeln!(
+                    self.out,
+                    "{label} returns after {samples} samples: the stream has changed"
+                )?;
             }
             Event::Finished { samples, weights, .. } => {
                 writeln!(self.out, "\nIn the end, after {samples} samples")?;
@@ -117,27 +133,40 @@ impl<W: Write> View for Plain<W> {
         let several_seeds = has_several_seeds(&field.entries);
         let has_bits = outcome.ranking.iter().any(|ranked| ranked.score.bits.is_some());
         let accuracy = if has_bits { "bits, all" } else { "accuracy" };
-        writeln!(self.out, "\nRanking; loss and accuracy on samples held out")?;
+        writeln!(
+            self.out,
+            "\nRanking; loss and accuracy on samples held out; * none is better for as little work"
+        )?;
         let counted = if has_bits { "  bits, 8 fresh" } else { "" };
         writeln!(
             self.out,
-            "place  net          parameters      loss {accuracy:>10}{counted}  left after"
+            "place  net               bytes      MACs      loss {accuracy:>10}{counted}  left after"
         )?;
-        for (place, ranked) in outcome.ranking.iter().enumerate() {
+        for ((place, ranked), pareto) in
+            outcome.ranking.iter().enumerate().zip(pareto(&outcome.ranking))
+        {
             let Ranked { entry, left, score, .. } = ranked;
+            let Inference { flash, macs, .. } = Inference::of(entry.shape);
             let accuracy =
                 score.accuracy.map_or("-".to_owned(), |share| format!("{:.1} %", 100.0 * share));
             writeln!(
                 self.out,
-                "{:>5}  {:<12} {:>10} {:>9} {:>10}{}  {}",
+                "{:>5}  {:<12} {:>10} {:>9} {:>8}{} {:>10}{}  {}",
                 place + 1,
                 label(entry, several_seeds),
-                entry.shape.parameters(),
+                flash,
+                macs,
                 if score.loss.is_nan() { "-".to_owned() } else { format!("{:.4}", score.loss) },
+                if pareto { '*' } else { ' ' },
                 accuracy,
                 score.bits.map_or(String::new(), |counted| format!("{:>15}", bits(counted))),
                 left.map_or("-".to_owned(), |samples| samples.to_string()),
             )?;
+        }
+        if let Some(mixture) = &outcome.mixture {
+            let Mixture { nets, macs, score } = mixture;
+            let loss = score.loss;
+            writeln!(self.out, "\nThe mixture of {nets}: loss {loss:.4} for {macs} MACs")?;
         }
         if let Some(winner) = outcome.ranking.first() {
             let label = label(&winner.entry, several_seeds);

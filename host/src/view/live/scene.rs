@@ -153,6 +153,11 @@ impl Scene {
                 lane.left = Some((*samples, *reason));
                 self.note = format!("{} left: {}", lane.name, why(*reason));
             }
+            Event::Returned { net, .. } => {
+                let Some(lane) = self.nets.get_mut(*net) else { return };
+                lane.left = None;
+                self.note = format!("{} is back: the stream has changed", lane.name);
+            }
             Event::Finished { samples, weights, .. } => {
                 self.taken = *samples;
                 self.weigh(weights.as_ref());
@@ -203,8 +208,10 @@ impl Scene {
     }
 
     fn weigh(&mut self, weights: &[f32]) {
-        for (lane, row) in self.nets.iter_mut().zip(weights.chunks_exact(self.outputs.max(1))) {
-            lane.weights.copy_from_slice(row);
+        // Some mixers have one weight of a net for all outputs.
+        let width = (weights.len() / self.nets.len().max(1)).max(1);
+        for (lane, row) in self.nets.iter_mut().zip(weights.chunks_exact(width)) {
+            lane.weights.iter_mut().zip(row.iter().cycle()).for_each(|(slot, w)| *slot = *w);
         }
     }
 
