@@ -3,10 +3,9 @@
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::process::{Output, Stdio};
-use std::sync::OnceLock;
 
 use derby_core::paper;
-use escargot::{CargoBuild, CargoRun};
+use derby_tests::program;
 use serde_json::{Value, json};
 
 /// The race that most tests run: two nets of which one leaves.
@@ -15,14 +14,6 @@ const SMALL: [&str; 13] = [
     "race", "--task", "xor", "--bits", "8", "--nets", "4x1,2", "--samples", "2000",
     "--referee", "paper", "--mixer", "gradient",
 ];
-
-fn program() -> &'static CargoRun {
-    static PROGRAM: OnceLock<CargoRun> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let build = CargoBuild::new().package("derby").bin("derby").current_release();
-        build.run().expect("the command builds")
-    })
-}
 
 fn derby<'a>(words: impl IntoIterator<Item = &'a str>) -> Output {
     program().command().args(words).output().expect("the command starts")

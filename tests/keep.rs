@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -18,7 +17,7 @@ use derby::stop::{Stop, Stopped};
 use derby::view::View;
 use derby::view::json::Json;
 use derby_core::Event;
-use escargot::{CargoBuild, CargoRun};
+use derby_tests::program;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -33,15 +32,17 @@ fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(str::to_owned).collect()
 }
 
-/// The lines of a race told as JSON, without the time that it took.
+/// The lines of a race told as JSON, without how it was run: its command line and its time.
 fn untimed(text: &[u8]) -> Vec<Value> {
     let lines = text.split_inclusive(|&byte| byte == b'\n');
     let mut lines: Vec<Value> =
         lines.map(|line| serde_json::from_slice(line).expect("every line is whole")).collect();
     for line in &mut lines {
-        if line["event"] == "finished" {
-            line["seconds"].take();
-        }
+        match line["event"].as_str() {
+            Some("started") => line["command"].take(),
+            Some("finished") => line["seconds"].take(),
+            _ => Value::Null,
+        };
     }
     lines
 }
@@ -97,8 +98,10 @@ fn run(
     let stop = Stop::default();
     let left = Cell::new(until);
     let isa = Isa::widest();
-    let mut views: Vec<Box<dyn View + '_>> =
-        vec![Box::new(Json::new(told)), Box::new(Brake { left: &left, stop: stop.clone() })];
+    let mut views: Vec<Box<dyn View + '_>> = vec![
+        Box::new(Json::new(told, arguments.line())),
+        Box::new(Brake { left: &left, stop: stop.clone() }),
+    ];
     let run = Run { checkpoint, keeper: Some(keeper), stop: Some(stop), ..Run::new(&field, isa) };
     match run.race(&mut Threads::new(threads, isa), &mut views) {
         Ok(_) => true,
@@ -165,14 +168,6 @@ fn a_race_cut_again_and_again_ends_in_the_same_bits() {
 
 // As a user runs it.
 
-fn program() -> &'static CargoRun {
-    static PROGRAM: OnceLock<CargoRun> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let build = CargoBuild::new().package("derby").bin("derby").current_release();
-        build.run().expect("the command builds")
-    })
-}
-
 /// A folder with a race that runs for some seconds.
 struct Place {
     folder: TempDir,
@@ -233,8 +228,8 @@ fn signals_keep_the_race_and_say_how_to_go_on() {
     let place = Place::new();
     let expected = place.told(LONG);
     for (name, code) in [("INT", 130), ("TERM", 143)] {
-        let line = format!("{LONG} --checkpoint {name} --every 500 --out {name}.jsonl");
-        let child = place.kept(&line, name);
+        let began = format!("{LONG} --checkpoint {name} --every 500 --out {name}.jsonl");
+        let child = place.kept(&began, name);
         signal(&child, name);
         let done = child.wait_with_output().unwrap();
         let message = said(&done);
@@ -248,7 +243,12 @@ fn signals_keep_the_race_and_say_how_to_go_on() {
         // It goes on by its file alone, and its file of events is whole in the end.
         let line = format!("race --resume {name} --view json --threads 1 --out {name}.jsonl");
         assert_eq!(place.told(&line), expected);
-        assert_eq!(untimed(&fs::read(place.path(&format!("{name}.jsonl"))).unwrap()), expected);
+        let file = fs::read(place.path(&format!("{name}.jsonl"))).unwrap();
+        assert_eq!(untimed(&file), expected);
+        // The file names the command that began it.
+        let first: Value =
+            serde_json::from_slice(file.split(|&b| b == b'\n').next().unwrap()).unwrap();
+        assert_eq!(first["command"], format!("derby {began}"));
         // And what has ended ends again.
         assert_eq!(place.told(&line), expected);
     }
@@ -378,10 +378,10 @@ fn a_full_disk_is_named_and_the_last_checkpoint_stays() {
     assert_eq!(done.status.code(), Some(1));
     assert!(said(&done).starts_with("derby: --out /dev/full: No space left"), "{}", said(&done));
 
-    // Files may grow to 12 blocks of 512 bytes: the first checkpoints fit, later ones, which hold
+    // Files may grow to 10 blocks of 512 bytes: the first checkpoints fit, later ones, which hold
     // more events, do not.
     let limited = format!(
-        "trap '' XFSZ; ulimit -f 12; exec {} {race} --checkpoint kept --every 100",
+        "trap '' XFSZ; ulimit -f 10; exec {} {race} --checkpoint kept --every 100",
         program().path().display()
     );
     let mut shell = Command::new("sh");

@@ -1,6 +1,8 @@
 //! The command line.
 
+use std::env;
 use std::ffi::OsString;
+use std::iter;
 use std::path::PathBuf;
 
 use crate::budget::Budget;
@@ -35,49 +37,61 @@ pub struct Arguments {
     pub command: Option<Command>,
 }
 
-/// The command line that this program was started with, to be typed again: words that a shell
-/// would take apart are quoted.
-pub fn line() -> String {
-    let mut line = "derby".to_owned();
-    for word in std::env::args().skip(1) {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "_-+=.,:/@%".contains(c);
-        line.push(' ');
-        if !word.is_empty() && word.chars().all(plain) {
-            line.push_str(&word);
-        } else {
-            line.extend(["'", &word.replace('\'', "'\\''"), "'"]);
-        }
-    }
-    line
-}
-
 /// What derby can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Race nets to a winner
+    #[command(after_help = "Examples:
+  derby race --paper --seeds 10
+  derby race --task xor --nets 8..32/8x1..2 --samples 200000
+  derby race wine.csv --target cultivar --out run.jsonl
+  derby race wine.csv --target cultivar --checkpoint wine.derby
+  derby race --resume wine.derby")]
     Race(RaceArguments),
     /// Train each net alone on the same stream and rank them by test loss
+    #[command(after_help = "Examples:
+  derby isolate --paper
+  derby isolate --task xor --nets 8..32/8x1..2 --seed 0
+  derby isolate wine.csv --target cultivar --seeds 3")]
     Isolate(IsolateArguments),
     /// Compare rules: tasks x seeds x rules, against the best net trained alone
+    #[command(after_help = "Example:
+  derby study --out study.csv --seeds 100..109")]
     Study(StudyArguments),
     /// Write the winner of a race, or the mixture, as Rust, C, ONNX or for derby itself
+    #[command(after_help = "Examples:
+  derby export run.jsonl --format c --output wine.h
+  derby export run.jsonl --format onnx --mixture --output wine.onnx")]
     Export(ExportArguments),
     /// Make a page of a race, to be looked at in a browser
+    #[command(after_help = "Example:
+  derby report run.jsonl --svg pictures")]
     Report(ReportArguments),
     /// Measure how fast this machine races, and what share of its peak that is
+    #[command(after_help = "Example:
+  derby bench --paper")]
     Bench(BenchArguments),
     /// Say what a race takes of a board, and whether it fits; exit code 1 when it does not
+    #[command(after_help = "Example:
+  derby plan --board microbit --task xor --bits 8 --nets 4,8x1..2")]
     Plan(PlanArguments),
     /// Race on a board that QEMU emulates
+    #[command(after_help = "Examples:
+  derby emulate --board mps2-an386 --task xor --nets 8,16,20x1..3 --samples 16000
+  derby emulate --board mps2-an386 wine.csv --target cultivar --compare")]
     Emulate(DeviceArguments),
     /// Race on a board at a debug probe
+    #[command(after_help = "Example:
+  derby flash --board stm32f411 --task xor --bits 8")]
     Flash(DeviceArguments),
     /// Watch a board that races already, or a recording
+    #[command(after_help = "Examples:
+  derby watch --board stm32f411
+  derby watch --file recorded.bin")]
     Watch(WatchArguments),
     /// Print what makes a shell complete derby's arguments
-    #[command(
-        after_help = "Example:\n  derby completions bash > ~/.local/share/bash-completion/completions/derby"
-    )]
+    #[command(after_help = "Example:
+  derby completions bash > ~/.local/share/bash-completion/completions/derby")]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
@@ -238,6 +252,28 @@ impl RaceArguments {
         let mut race = self.clone();
         race.run_as(&Self { words: None, ..Self::of(&[]).unwrap_or_else(|_| self.clone()) });
         format!("{race:?}")
+    }
+
+    /// The command line that runs this race, to be typed again: words that a shell would take
+    /// apart are quoted. Of a race that goes on, the one that it began with.
+    pub fn line(&self) -> String {
+        let words: Vec<String> = match &self.words {
+            Some(words) => iter::once("race".to_owned()).chain(words.iter().cloned()).collect(),
+            None => {
+                env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
+            }
+        };
+        let mut line = "derby".to_owned();
+        for word in words {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "_-+=.,:/@%".contains(c);
+            line.push(' ');
+            if !word.is_empty() && word.chars().all(plain) {
+                line.push_str(&word);
+            } else {
+                line.extend(["'", &word.replace('\'', "'\\''"), "'"]);
+            }
+        }
+        line
     }
 
     /// Takes from `other` how the race is run, shown and kept.

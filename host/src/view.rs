@@ -82,7 +82,7 @@ pub fn of(arguments: &RaceArguments) -> Result<Vec<Box<dyn View>>> {
     let is_kept = arguments.keep.checkpoint.is_some();
     let stdout = Named { name: "standard output".to_owned(), out: io::stdout().lock() };
     let mut views: Vec<Box<dyn View>> = vec![match arguments.view {
-        ViewName::Json => Box::new(Json::new(stdout)),
+        ViewName::Json => Box::new(Json::new(stdout, arguments.line())),
         ViewName::Live if !io::stdout().is_terminal() => {
             bail!("--view live: standard output is not a terminal")
         }
@@ -94,7 +94,7 @@ pub fn of(arguments: &RaceArguments) -> Result<Vec<Box<dyn View>>> {
     if let Some(path) = &arguments.out {
         let name = format!("--out {}", path.display());
         let out = BufWriter::new(File::create(path).context(name.clone())?);
-        views.push(Box::new(Json::new(Named { name, out })));
+        views.push(Box::new(Json::new(Named { name, out }, arguments.line())));
     }
     Ok(views)
 }

@@ -9,7 +9,6 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::View;
-use crate::args;
 use crate::budget::Inference;
 use crate::field::Field;
 use crate::record::pareto;
@@ -21,6 +20,8 @@ use crate::source::Source;
 #[derive(Debug)]
 pub struct Json<W> {
     out: W,
+    /// The command line that runs the race.
+    command: String,
     /// The net whose parameters are coming, and those that have come: events tell them in parts,
     /// a line tells all.
     trained: Option<(usize, Vec<f32>)>,
@@ -37,9 +38,9 @@ struct Trained<'t> {
 }
 
 impl<W: Write> Json<W> {
-    /// Writes to `out`.
-    pub fn new(out: W) -> Self {
-        Self { out, trained: None }
+    /// Writes to `out` of the race that `command` runs.
+    pub fn new(out: W, command: String) -> Self {
+        Self { out, command, trained: None }
     }
 
     fn line(&mut self, value: &impl Serialize) -> Result<()> {
@@ -97,7 +98,7 @@ impl<W: Write> View for Json<W> {
                 "samples": field.samples,
                 "refused": field.refused,
                 "version": env!("CARGO_PKG_VERSION"),
-                "command": args::line(),
+                "command": self.command,
                 "source": source(&field.source),
                 "settings": field.settings,
             }),

@@ -332,6 +332,7 @@ impl Scene {
     fn close(&self, width: usize, rows: usize) -> Vec<Line<'static>> {
         let Some(lane) = self.nets.get(self.chosen) else { return Vec::new() };
         let shape = lane.entry.shape;
+        let layers = if shape.layers == 1 { "layer" } else { "layers" };
         let state = match lane.left {
             Some((samples, reason)) => {
                 format!("left at {} samples: {}", HumanCount(samples), why(reason))
@@ -343,7 +344,7 @@ impl Scene {
             Line::from(vec![
                 Span::styled(format!("{}  ", lane.name), bold),
                 Span::raw(format!(
-                    "{} inputs, {} hidden layers of {}, {} outputs, {} weights, seed {}",
+                    "{} inputs, {} hidden {layers} of {}, {} outputs, {} weights, seed {}",
                     shape.inputs,
                     shape.layers,
                     shape.hidden,
