@@ -41,7 +41,8 @@ fn finished(folder: &Path, words: &str) -> Value {
     serde_json::from_str(text.lines().last().expect("a line")).expect("a line is an object")
 }
 
-const RACE: &str = "race WINE --target cultivar --nets 4,8x1..2 --samples 4000 --check 500";
+const RACE: &str =
+    "race WINE --target cultivar --nets 4,8x1..2 --rate 0.01 --samples 4000 --check 500";
 
 #[test]
 fn a_race_becomes_files() {
