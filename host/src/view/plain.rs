@@ -94,7 +94,12 @@ impl<W: Write> View for Plain<W> {
         match event {
             Event::Started { nets, .. } => {
                 if let Source::Table(table) = &field.source {
-                    writeln!(self.out, "{}", table.summary())?;
+                    writeln!(
+                        self.out,
+                        "{}nets     without --nets about as wide as inputs and outputs together, half \
+                         and a quarter of that\n",
+                        table.summary()
+                    )?;
                 }
                 let (inputs, outputs) = (field.source.inputs(), field.source.outputs());
                 write!(self.out, "{nets} nets, {inputs} inputs, {outputs} outputs")?;
