@@ -15,10 +15,6 @@ pub trait Lanes<const W: usize>: Copy {
     /// Whether [`Self::Register`] is one register of the machine, and not a pair of them.
     const NATIVE: bool;
 
-    /// How many sums of `W` numbers stay in registers together: enough to hide the latency of an
-    /// addition, and some registers left for what is added.
-    const SUMS: usize;
-
     /// `x` in every lane.
     fn splat(self, x: f32) -> Self::Register;
 
@@ -55,9 +51,30 @@ pub trait Register:
 }
 
 /// An instruction set with registers of all the widths that the kernels use.
-pub trait Registers: Lanes<16> + Lanes<8> + Lanes<4> + Lanes<2> + Lanes<1> {}
+pub trait Registers: Lanes<16> + Lanes<8> + Lanes<4> + Lanes<2> + Lanes<1> {
+    /// How many samples' sums of 16 numbers stay in registers together: enough to hide the latency
+    /// of an addition, and some registers left for what is added. It is 10, 5 or 2.
+    const SAMPLES: usize;
 
-impl<I: Lanes<16> + Lanes<8> + Lanes<4> + Lanes<2> + Lanes<1>> Registers for I {}
+    /// Does `work` in a function of its own, compiled for these registers.
+    fn apart(self, work: impl Work);
+}
+
+/// What can be done in any instruction set's registers.
+pub trait Work {
+    /// Does it. To be inlined, so that it is compiled for those registers.
+    fn run(self, registers: impl Registers);
+}
+
+impl Registers for Portable {
+    // 8 of the 16 registers of 4 numbers that any vector unit has.
+    const SAMPLES: usize = 2;
+
+    #[inline(never)]
+    fn apart(self, work: impl Work) {
+        work.run(self);
+    }
+}
 
 /// Plain arrays: whatever the compiler makes of them on any target.
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,9 +87,7 @@ pub struct Numbers<const W: usize>([f32; W]);
 impl<const W: usize> Lanes<W> for Portable {
     type Register = Numbers<W>;
 
-    // Half of the 16 registers of 4 numbers that any vector unit has.
     const NATIVE: bool = W <= 4;
-    const SUMS: usize = if W > 8 { 2 } else { 5 };
 
     #[inline(always)]
     fn splat(self, x: f32) -> Numbers<W> {

@@ -4,7 +4,8 @@
 //! The optimizer's memory follows the same order: for each layer its first slot, then its second.
 
 use crate::kernel::{self, Run, Update};
-use crate::lanes::{Lanes, Portable, Registers};
+use crate::lanes::{Lanes, Portable, Registers, Work};
+use crate::optimizer::{Rule, Visitor};
 use crate::shape::Layer;
 use crate::{Activation, Init, Loss, Optimizer, Shape};
 
@@ -248,12 +249,31 @@ impl Net<'_> {
             return loss;
         }
         self.steps = self.steps.saturating_add(1);
-        let step = Step { entry, count: self.steps, memory: self.memory };
+        let steps = self.steps;
         let carried = |layer| {
             let optimizer = entry.optimizer_of(layer);
             (optimizer.carried(), optimizer.is_plain(entry.decay))
         };
-        descend(isa, entry, self.parameters, batch, out, scratch, carried, step);
+        let memory = &mut *self.memory;
+        descend(
+            isa,
+            entry,
+            self.parameters,
+            batch,
+            out,
+            scratch,
+            carried,
+            #[inline(always)]
+            |layer, parameters, x, d| {
+                let optimizer = entry.optimizer_of(layer);
+                let start = layer.below.saturating_mul(entry.hidden_optimizer.slots());
+                let memory = memory.get_mut(start..).unwrap_or_default();
+                let slots = optimizer.slots().saturating_mul(parameters.len());
+                let memory = memory.get_mut(..slots).unwrap_or_default();
+                let decay = entry.decay * optimizer.carried();
+                Step { isa, layer, parameters, memory, x, d, decay }.by(optimizer, steps);
+            },
+        );
         loss
     }
 
@@ -267,7 +287,9 @@ impl Net<'_> {
         gradients: &mut [f32],
     ) -> BatchLoss {
         let loss = self.answer(Portable, batch, out, scratch);
-        let keep = Keep { gradients };
+        let keep = |layer: Layer, parameters: &mut [f32], x: &[f32], d: &[f32]| {
+            kernel::gradient(Portable, layer, parameters, x, d, Keep { gradients });
+        };
         descend(Portable, self.entry, self.parameters, batch, out, scratch, |_| (1.0, false), keep);
         loss
     }
@@ -296,35 +318,86 @@ impl Net<'_> {
     }
 }
 
-/// A step of a net's optimizers under way.
-struct Step<'u> {
-    entry: &'u Entry,
-    /// Steps with this one.
-    count: u32,
-    memory: &'u mut [f32],
+/// A step of a layer that is to be taken.
+struct Step<'s, I> {
+    isa: I,
+    layer: Layer,
+    parameters: &'s mut [f32],
+    /// The optimizer's memory: its first slot, then its second.
+    memory: &'s mut [f32],
+    x: &'s [f32],
+    d: &'s [f32],
+    /// Factor of the weights that joins their gradients.
+    decay: f32,
 }
 
-impl<I> Update<I> for Step<'_> {
+impl<I: Registers> Step<'_, I> {
+    /// Takes it as step `t` of `optimizer`. There is a copy of the kernel for each rule, so that
+    /// gradients become steps while they are in registers; on a Cortex-M, which is short of flash
+    /// and not of time between two numbers, there is one for all.
+    #[inline(always)]
+    fn by(self, optimizer: Optimizer, t: u32) {
+        if cfg!(target_arch = "arm") {
+            self.visit(optimizer.at(t));
+        } else {
+            optimizer.visit(t, self);
+        }
+    }
+}
+
+impl<I: Registers> Visitor for Step<'_, I> {
+    #[inline(always)]
+    fn visit(self, rule: impl Rule) {
+        self.isa.apart(ByRule(self, rule));
+    }
+}
+
+/// A step by a rule, as work that is compiled on its own: all in one function would take the
+/// compiler minutes.
+struct ByRule<'s, I, R>(Step<'s, I>, R);
+
+impl<I, R: Rule> Work for ByRule<'_, I, R> {
+    #[inline(always)]
+    fn run(self, isa: impl Registers) {
+        let Self(Step { layer, parameters, memory, x, d, decay, .. }, rule) = self;
+        let (first, second) = memory.split_at_mut_checked(parameters.len()).unwrap_or_default();
+        kernel::gradient(isa, layer, parameters, x, d, Move { rule, decay, first, second });
+    }
+}
+
+/// Moves parameters by a rule.
+struct Move<'m, R> {
+    rule: R,
+    decay: f32,
+    /// The rule's memory of the parameters that are still to come.
+    first: &'m mut [f32],
+    second: &'m mut [f32],
+}
+
+impl<I, R: Rule> Update<I> for Move<'_, R> {
     #[cfg_attr(target_arch = "arm", inline(never))]
     #[cfg_attr(not(target_arch = "arm"), inline(always))]
     fn run<const W: usize>(&mut self, isa: I, run: Run<'_, W>)
     where
         I: Lanes<W>,
     {
-        let Run { layer, offset, parameters, gradients, biases } = run;
-        let optimizer = self.entry.optimizer_of(layer);
-        let start = layer.below.saturating_mul(self.entry.hidden_optimizer.slots());
-        let mut slots = self
-            .memory
-            .get_mut(start..)
-            .unwrap_or_default()
-            .chunks_exact_mut(layer.parameters().max(1))
-            .take(optimizer.slots())
-            .map(|slot| slot.get_mut(offset..).unwrap_or_default().as_chunks_mut().0);
-        let (first, second) = (slots.next().unwrap_or_default(), slots.next().unwrap_or_default());
-        let decay = if biases { 0.0 } else { self.entry.decay };
-        optimizer.step(isa, self.count, decay, parameters, gradients, first, second);
+        let Run { parameters, gradients, biases, .. } = run;
+        let count = parameters.as_flattened().len();
+        let (first, second) = (take(&mut self.first, count), take(&mut self.second, count));
+        if self.decay != 0.0 && !biases {
+            let decay = isa.splat(self.decay);
+            for (g, w) in gradients.iter_mut().zip(parameters.iter()) {
+                *g = isa.store(isa.load(g) + decay * isa.load(w));
+            }
+        }
+        self.rule.step_rows(isa, parameters, gradients, first, second);
     }
+}
+
+/// Takes the next `count` numbers, or none where there are fewer.
+#[inline(always)]
+fn take<'n, const W: usize>(rest: &mut &'n mut [f32], count: usize) -> &'n mut [[f32; W]] {
+    rest.split_off_mut(..count).unwrap_or_default().as_chunks_mut().0
 }
 
 /// Writes gradients down.
@@ -367,7 +440,7 @@ fn descend<I: Registers>(
     out: &[f32],
     scratch: &mut [f32],
     carried: impl Fn(Layer) -> (f32, bool),
-    mut update: impl Update<I>,
+    mut update: impl FnMut(Layer, &mut [f32], &[f32], &[f32]),
 ) {
     let Entry { shape, activation, output, loss, .. } = *entry;
     let trained = batch.samples.saturating_sub(batch.held_back);
@@ -418,7 +491,7 @@ fn descend<I: Registers>(
             if carried != 1.0 {
                 d.iter_mut().for_each(|d| *d *= carried);
             }
-            kernel::gradient(isa, layer, own, x, d, &mut update);
+            update(layer, own, x, d);
         }
         core::mem::swap(&mut above, &mut below);
     }

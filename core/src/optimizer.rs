@@ -1,9 +1,12 @@
 //! How gradients become steps. Definitions are PyTorch's (`torch.optim`), save the last two,
 //! which are the reference program's and serve the paper preset only.
 
+mod rule;
+
 use crate::lanes::{Lanes, Portable};
 #[cfg(feature = "full")]
-use crate::{lanes::Register as _, math};
+use crate::math;
+pub(crate) use rule::{Rule, Visitor};
 
 /// A rule for the step of each parameter `w` with gradient `g`; `rate` is the learning rate.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -96,283 +99,119 @@ impl Optimizer {
         matches!(self, Self::Sgd { .. }) && decay == 0.0
     }
 
-    /// Moves the weights `w` by one step. `g` holds the gradients times [`Self::carried`],
-    /// `first` and `second` the memory of the same weights (empty where there is none), `t`
-    /// counts the steps from 1, and `decay` is the L2 penalty's factor.
-    #[cfg_attr(target_arch = "arm", inline(never))]
-    #[cfg_attr(not(target_arch = "arm"), inline(always))]
-    pub(crate) fn step<I: Lanes<W>, const W: usize>(
-        self,
-        isa: I,
-        t: u32,
-        decay: f32,
-        w: &mut [[f32; W]],
-        g: &mut [[f32; W]],
-        first: &mut [[f32; W]],
-        second: &mut [[f32; W]],
-    ) {
-        if decay != 0.0 {
-            let decay = isa.splat(decay * self.carried());
-            each(
-                isa,
-                g,
-                w,
-                #[inline(always)]
-                |g, w| g + decay * w,
-            );
-        }
-        if let Self::Sgd { .. } = self {
-            each(
-                isa,
-                w,
-                g,
-                #[inline(always)]
-                |w, g| w - g,
-            );
-            return;
-        }
-        #[cfg(feature = "full")]
-        self.step_by_memory(isa, t, w, g, first, second);
-        // A race with another optimizer is refused where it is not built.
-        #[cfg(not(feature = "full"))]
-        let _ = (t, first, second);
-    }
-
-    /// [`Self::step`] without registers and penalty.
-    pub(crate) fn step_each(
-        self,
-        t: u32,
-        w: &mut [f32],
-        g: &mut [f32],
-        first: &mut [f32],
-        second: &mut [f32],
-    ) {
-        let [w, g, first, second] = [w, g, first, second].map(|slice| slice.as_chunks_mut::<1>().0);
-        self.step(Portable, t, 0.0, w, g, first, second);
-    }
-
-    /// [`Self::step`] of all that is not plain SGD.
-    #[cfg(feature = "full")]
+    /// Shows `visitor` the rule of step `t`, counted from 1; gradients are to be given to it times
+    /// [`Self::carried`].
     #[inline(always)]
-    fn step_by_memory<I: Lanes<W>, const W: usize>(
+    pub(crate) fn visit(self, t: u32, visitor: impl Visitor) {
+        match self {
+            Self::Sgd { .. } => visitor.visit(rule::Sgd {}),
+            #[cfg(feature = "full")]
+            Self::Momentum { rate, momentum, nesterov: false } => {
+                visitor.visit(rule::Momentum { rate, momentum });
+            }
+            #[cfg(feature = "full")]
+            Self::Momentum { rate, momentum, nesterov: true } => {
+                visitor.visit(rule::Nesterov { rate, momentum });
+            }
+            #[cfg(feature = "full")]
+            Self::Adagrad { rate, eps } => visitor.visit(rule::Adagrad { rate, eps }),
+            #[cfg(feature = "full")]
+            Self::Adadelta { rate, rho, eps } => {
+                visitor.visit(rule::Adadelta { rate, rho, new: 1.0 - rho, eps });
+            }
+            #[cfg(feature = "full")]
+            Self::RmsProp { rate, decay, momentum: 0.0, eps } => {
+                visitor.visit(rule::RmsProp { rate, decay, new: 1.0 - decay, eps });
+            }
+            #[cfg(feature = "full")]
+            Self::RmsProp { rate, decay, momentum, eps } => {
+                visitor.visit(rule::RmsPropMomentum {
+                    rate,
+                    decay,
+                    new: 1.0 - decay,
+                    momentum,
+                    eps,
+                });
+            }
+            #[cfg(feature = "full")]
+            Self::Adam { rate, beta1, beta2, eps } => {
+                let rate = rate / (1.0 - math::powi(beta1, t));
+                let root = math::sqrt(1.0 - math::powi(beta2, t));
+                let (new1, new2) = (1.0 - beta1, 1.0 - beta2);
+                visitor.visit(rule::Adam { rate, root, beta1, new1, beta2, new2, eps });
+            }
+            #[cfg(feature = "full")]
+            Self::Rprop { rate, shrink, grow, least, most } => {
+                let first = (t <= 1).then_some(rate);
+                visitor.visit(rule::Rprop { shrink, grow, least, most, first });
+            }
+            #[cfg(feature = "full")]
+            Self::PaperSgd { rate, carry } => visitor.visit(rule::PaperSgd { rate, carry }),
+            #[cfg(feature = "full")]
+            Self::PaperRmsProp { rate, decay, eps, carry, lambda } => {
+                let new = 1.0 - decay;
+                visitor.visit(rule::PaperRmsProp { rate, decay, new, eps, carry, lambda });
+            }
+            // A race with another optimizer is refused where it is not built.
+            #[cfg(not(feature = "full"))]
+            _ => _ = t,
+        }
+    }
+
+    /// Its step `t`, counted from 1, as one rule for all optimizers.
+    pub(crate) const fn at(self, t: u32) -> At {
+        At { optimizer: self, t }
+    }
+}
+
+/// Step `t` of an optimizer, whichever it is.
+#[derive(Clone, Copy)]
+pub(crate) struct At {
+    optimizer: Optimizer,
+    t: u32,
+}
+
+impl At {
+    /// Moves the parameters `w` with gradients `g`, which are times [`Optimizer::carried`];
+    /// `first` and `second` are the memory, empty where there is none.
+    #[inline(never)]
+    pub(crate) fn step(self, w: &mut [f32], g: &[f32], first: &mut [f32], second: &mut [f32]) {
+        self.optimizer.visit(self.t, Numbers { w, g, first, second });
+    }
+}
+
+impl Rule for At {
+    #[inline(always)]
+    fn step_rows<I: Lanes<W>, const W: usize>(
         self,
-        isa: I,
-        t: u32,
+        _: I,
         w: &mut [[f32; W]],
         g: &[[f32; W]],
         first: &mut [[f32; W]],
         second: &mut [[f32; W]],
     ) {
-        match self {
-            Self::Sgd { .. } => {}
-            Self::Momentum { rate, momentum, nesterov } => {
-                let (rate, momentum) = (isa.splat(rate), isa.splat(momentum));
-                each_with(
-                    isa,
-                    w,
-                    g,
-                    first,
-                    #[inline(always)]
-                    |w, g, b| {
-                        let b = momentum * b + g;
-                        (w - rate * if nesterov { g + momentum * b } else { b }, b)
-                    },
-                );
-            }
-            Self::Adagrad { rate, eps } => {
-                let (rate, eps) = (isa.splat(rate), isa.splat(eps));
-                each_with(
-                    isa,
-                    w,
-                    g,
-                    first,
-                    #[inline(always)]
-                    |w, g, s| {
-                        let s = s + g * g;
-                        (w - rate * g / (s.sqrt() + eps), s)
-                    },
-                );
-            }
-            Self::Adadelta { rate, rho, eps } => {
-                let new = isa.splat(1.0 - rho);
-                let (rate, rho, eps) = (isa.splat(rate), isa.splat(rho), isa.splat(eps));
-                each_with_two(
-                    isa,
-                    w,
-                    g,
-                    first,
-                    second,
-                    #[inline(always)]
-                    |w, g, s, u| {
-                        let s = rho * s + new * (g * g);
-                        let d = (u + eps).sqrt() / (s + eps).sqrt() * g;
-                        (w - rate * d, s, rho * u + new * (d * d))
-                    },
-                );
-            }
-            Self::RmsProp { rate, decay, momentum: 0.0, eps } => {
-                let new = isa.splat(1.0 - decay);
-                let (rate, decay, eps) = (isa.splat(rate), isa.splat(decay), isa.splat(eps));
-                each_with(
-                    isa,
-                    w,
-                    g,
-                    first,
-                    #[inline(always)]
-                    |w, g, s| {
-                        let s = decay * s + new * (g * g);
-                        (w - rate * (g / (s.sqrt() + eps)), s)
-                    },
-                );
-            }
-            Self::RmsProp { rate, decay, momentum, eps } => {
-                let new = isa.splat(1.0 - decay);
-                let (rate, decay, momentum, eps) =
-                    (isa.splat(rate), isa.splat(decay), isa.splat(momentum), isa.splat(eps));
-                each_with_two(
-                    isa,
-                    w,
-                    g,
-                    first,
-                    second,
-                    #[inline(always)]
-                    |w, g, s, b| {
-                        let s = decay * s + new * (g * g);
-                        let b = momentum * b + g / (s.sqrt() + eps);
-                        (w - rate * b, s, b)
-                    },
-                );
-            }
-            Self::Adam { rate, beta1, beta2, eps } => {
-                let rate = isa.splat(rate / (1.0 - math::powi(beta1, t)));
-                let root = isa.splat(math::sqrt(1.0 - math::powi(beta2, t)));
-                let (new1, new2) = (isa.splat(1.0 - beta1), isa.splat(1.0 - beta2));
-                let (beta1, beta2, eps) = (isa.splat(beta1), isa.splat(beta2), isa.splat(eps));
-                each_with_two(
-                    isa,
-                    w,
-                    g,
-                    first,
-                    second,
-                    #[inline(always)]
-                    |w, g, m, v| {
-                        let m = beta1 * m + new1 * g;
-                        let v = beta2 * v + new2 * (g * g);
-                        (w - rate * m / (v.sqrt() / root + eps), m, v)
-                    },
-                );
-            }
-            Self::Rprop { rate, shrink, grow, least, most } => {
-                let w = w.as_flattened_mut().iter_mut().zip(g.as_flattened());
-                let memory = first.as_flattened_mut().iter_mut().zip(second.as_flattened_mut());
-                for ((w, g), (before, size)) in w.zip(memory) {
-                    let agreement = g * *before;
-                    let old = if t <= 1 { rate } else { *size };
-                    let turned = agreement < 0.0;
-                    let new = if agreement > 0.0 {
-                        old * grow
-                    } else if turned {
-                        old * shrink
-                    } else {
-                        old
-                    };
-                    let new = if new > most { most } else { new };
-                    *size = if new < least { least } else { new };
-                    let g = if turned { 0.0 } else { *g };
-                    if g > 0.0 {
-                        *w -= *size;
-                    } else if g < 0.0 {
-                        *w += *size;
-                    }
-                    *before = g;
-                }
-            }
-            Self::PaperSgd { rate, carry } => {
-                let (rate, carry) = (isa.splat(rate), isa.splat(carry));
-                each_with(
-                    isa,
-                    w,
-                    g,
-                    first,
-                    #[inline(always)]
-                    |w, g, before| ((w - rate * g) - carry * before, g),
-                );
-            }
-            Self::PaperRmsProp { rate, decay, eps, carry, lambda } => {
-                let new = isa.splat(1.0 - decay);
-                let (rate, decay, eps, carry, lambda) = (
-                    isa.splat(rate),
-                    isa.splat(decay),
-                    isa.splat(eps),
-                    isa.splat(carry),
-                    isa.splat(lambda),
-                );
-                each_with_two(
-                    isa,
-                    w,
-                    g,
-                    first,
-                    second,
-                    #[inline(always)]
-                    |w, g, s, before| {
-                        let square = g * g;
-                        let next = decay * s + new * square;
-                        let scaled = rate * (g / (next + eps).sqrt());
-                        let step = s.if_zero(rate * g, scaled);
-                        (((w - step) - carry * before) - lambda * w, s.if_zero(square, next), g)
-                    },
-                );
-            }
-        }
+        self.step(
+            w.as_flattened_mut(),
+            g.as_flattened(),
+            first.as_flattened_mut(),
+            second.as_flattened_mut(),
+        );
     }
 }
 
-/// Replaces each `w` by `step(w, g)`.
-#[inline(always)]
-fn each<I: Lanes<W>, const W: usize>(
-    isa: I,
-    w: &mut [[f32; W]],
-    g: &[[f32; W]],
-    step: impl Fn(I::Register, I::Register) -> I::Register,
-) {
-    for (w, g) in w.iter_mut().zip(g) {
-        *w = isa.store(step(isa.load(w), isa.load(g)));
-    }
+/// What [`At::step`] moves, number by number.
+struct Numbers<'n> {
+    w: &'n mut [f32],
+    g: &'n [f32],
+    first: &'n mut [f32],
+    second: &'n mut [f32],
 }
 
-/// Replaces each `w` and its memory `a` by `step(w, g, a)`.
-#[cfg(feature = "full")]
-#[inline(always)]
-fn each_with<I: Lanes<W>, const W: usize>(
-    isa: I,
-    w: &mut [[f32; W]],
-    g: &[[f32; W]],
-    a: &mut [[f32; W]],
-    step: impl Fn(I::Register, I::Register, I::Register) -> (I::Register, I::Register),
-) {
-    for ((w, g), a) in w.iter_mut().zip(g).zip(a) {
-        let (new_w, new_a) = step(isa.load(w), isa.load(g), isa.load(a));
-        (*w, *a) = (isa.store(new_w), isa.store(new_a));
+impl Visitor for Numbers<'_> {
+    #[inline(always)]
+    fn visit(self, rule: impl Rule) {
+        let [w, first, second] =
+            [self.w, self.first, self.second].map(|numbers| numbers.as_chunks_mut::<1>().0);
+        rule.step_rows(Portable, w, self.g.as_chunks().0, first, second);
     }
 }
-
-/// Replaces each `w` and its memory `a` and `b` by `step(w, g, a, b)`.
-#[cfg(feature = "full")]
-#[inline(always)]
-fn each_with_two<I: Lanes<W>, const W: usize>(
-    isa: I,
-    w: &mut [[f32; W]],
-    g: &[[f32; W]],
-    a: &mut [[f32; W]],
-    b: &mut [[f32; W]],
-    step: impl Fn(I::Register, I::Register, I::Register, I::Register) -> Three<I, W>,
-) {
-    for (((w, g), a), b) in w.iter_mut().zip(g).zip(a).zip(b) {
-        let (new_w, new_a, new_b) = step(isa.load(w), isa.load(g), isa.load(a), isa.load(b));
-        (*w, *a, *b) = (isa.store(new_w), isa.store(new_a), isa.store(new_b));
-    }
-}
-
-#[cfg(feature = "full")]
-type Three<I, const W: usize> =
-    (<I as Lanes<W>>::Register, <I as Lanes<W>>::Register, <I as Lanes<W>>::Register);

@@ -3,8 +3,8 @@
 //! `cargo bench -p derby` compares with the last run; what counts are ratios on one machine.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use derby::isa::{Isa, Work};
-use derby_core::lanes::Registers;
+use derby::isa::Isa;
+use derby_core::lanes::{Registers, Work};
 use derby_core::{Batch, Entry, Net, Shape, paper};
 
 const BATCH: usize = 10;

@@ -10,14 +10,14 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 use anyhow::Result;
-use derby_core::lanes::{Lanes, Registers};
+use derby_core::lanes::{Lanes, Registers, Work};
 use derby_core::{Book, Crew, Entry, Plan, Race, Racer, Refereeing, Settings};
 use serde_json::json;
 
 use crate::args::BenchArguments;
 use crate::crew::Threads;
 use crate::field::{self, Field};
-use crate::isa::{Isa, Work};
+use crate::isa::Isa;
 use crate::source::Samples;
 
 /// Floating-point operations that one sample costs a net: forward and gradient take a

@@ -2,10 +2,10 @@
 
 use std::sync::Mutex;
 
-use derby_core::lanes::Registers;
+use derby_core::lanes::{Registers, Work};
 use derby_core::{Crew, Racer};
 
-use crate::isa::{Isa, Work};
+use crate::isa::Isa;
 
 /// A racer's stretch as work for [`Isa::run`].
 struct Stretch<'r, 's>(&'s mut Racer<'r>, &'s mut [f32]);

@@ -12,9 +12,7 @@ use std::str::FromStr;
 
 #[cfg(not(target_arch = "x86_64"))]
 use derby_core::lanes::Portable;
-use derby_core::lanes::Registers;
-#[cfg(target_arch = "x86_64")]
-use pulp::NullaryFnOnce;
+use derby_core::lanes::{Registers, Work};
 
 /// An instruction set.
 #[derive(Clone, Copy, Debug)]
@@ -72,34 +70,14 @@ impl Isa {
     pub fn run(self, work: impl Work) {
         match self {
             #[cfg(not(target_arch = "x86_64"))]
-            Self::Portable => work.run(Portable),
+            Self::Portable => Portable.apart(work),
             #[cfg(target_arch = "x86_64")]
-            Self::Sse2(isa) => work.run(x86::Sse2(isa)),
+            Self::Sse2(isa) => x86::Sse2(isa).apart(work),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2(isa) => isa.vectorize(Vectorized(work, x86::Avx2(isa))),
+            Self::Avx2(isa) => x86::Avx2(isa).apart(work),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512(isa) => isa.vectorize(Vectorized(work, x86::Avx512(isa))),
+            Self::Avx512(isa) => x86::Avx512(isa).apart(work),
         }
-    }
-}
-
-/// What can be done in any instruction set's registers.
-pub trait Work {
-    /// Does it. To be inlined, so that it is compiled for those registers.
-    fn run(self, registers: impl Registers);
-}
-
-/// Work for pulp.
-#[cfg(target_arch = "x86_64")]
-struct Vectorized<W, R>(W, R);
-
-#[cfg(target_arch = "x86_64")]
-impl<W: Work, R: Registers> NullaryFnOnce for Vectorized<W, R> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        self.0.run(self.1);
     }
 }
 

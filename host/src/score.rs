@@ -3,10 +3,10 @@
 use std::cmp::Ordering;
 
 use anyhow::Result;
-use derby_core::lanes::Registers;
+use derby_core::lanes::{Registers, Work};
 use derby_core::{Activation, Entry};
 
-use crate::isa::{Isa, Work};
+use crate::isa::Isa;
 use crate::source::{Samples, Source};
 
 /// A net's test.

@@ -4,8 +4,7 @@
 use super::{Layer, Run, Update, panel_width};
 use crate::lanes::{Lanes, Registers};
 
-/// One kernel, called for each panel of a layer from the first output to the last. It holds the
-/// parameters not yet visited and takes its panel from them.
+/// One kernel, called for each panel of a layer from the first output to the last.
 trait Panels<I> {
     /// `first` is the panel's first output, `W` its width.
     fn panel<const W: usize>(&mut self, first: usize)
@@ -15,7 +14,7 @@ trait Panels<I> {
 
 /// Shows `kernel` every panel: one copy of it for each width.
 #[inline(always)]
-fn walk<I: Registers>(fan_out: usize, mut kernel: impl Panels<I>) {
+fn walk<I: Registers>(_: I, fan_out: usize, mut kernel: impl Panels<I>) {
     let mut first = 0;
     while let Some(left) = fan_out.checked_sub(first).filter(|&left| left > 0) {
         let width = panel_width(left);
@@ -42,40 +41,41 @@ fn lanes_mut<const W: usize>(row: &mut [f32], first: usize) -> Option<&mut [f32;
     row.get_mut(first..)?.first_chunk_mut()
 }
 
-/// `S` rows of sums, each a register. All three kernels are sums of outer products, over inputs,
-/// outputs or samples.
+/// `S` rows of sums. All three kernels are sums of outer products, over inputs, outputs or
+/// samples.
 type Tile<I, const W: usize, const S: usize> = [<I as Lanes<W>>::Register; S];
 
-/// Adds `vector * scalars[s]` to each row s.
-#[inline(always)]
-fn add_one<I: Lanes<W>, const W: usize, const S: usize>(
-    isa: I,
-    sums: &mut Tile<I, W, S>,
-    vector: &[f32; W],
-    scalars: [f32; S],
-) {
-    let vector = isa.load(vector);
-    for (sum, scalar) in sums.iter_mut().zip(scalars) {
-        *sum = *sum + vector * isa.splat(scalar);
-    }
-}
-
-/// Adds the outer products of `vectors` with the scalars that stand at the same place in `rows`.
-/// The sums come and go by value: behind a reference they would be kept in memory.
+/// Adds the outer products of vectors with the scalars that stand at the same place in `rows`,
+/// counted from `from`. The sums come and go by value: behind a reference they would be kept in
+/// memory.
 #[inline(always)]
 fn add_all<I: Lanes<W>, const W: usize, const S: usize>(
     isa: I,
     mut sums: Tile<I, W, S>,
     vectors: &[[f32; W]],
-    rows: [&[f32]; S],
+    rows: &[&[f32]; S],
+    from: usize,
 ) -> Tile<I, W, S> {
     let mut equal = [&[][..]; S];
     for (equal, row) in equal.iter_mut().zip(rows) {
-        let Some(row) = row.get(..vectors.len()) else { return sums };
+        let Some(row) = row.get(from..).and_then(|row| row.get(..vectors.len())) else {
+            return sums;
+        };
         *equal = row;
     }
-    // All of one length, so that the compiler sees that no look below can fail.
-    for place in 0..vectors.len() {
+    // All of one length, so that the compiler sees that no look below can fail; and four at a time,
+    // as there are more rows than registers for their addresses.
+    let (fours, _) = if S > 5 { vectors.as_chunks::<4>() } else { (&[][..], vectors) };
+    for (at, four) in fours.iter().enumerate() {
+        let four = four.each_ref().map(|vector| isa.load(vector));
+        for (sum, row) in sums.iter_mut().zip(&equal) {
+            let Some(scalars) = row.as_chunks::<4>().0.get(at) else { break };
+            for (vector, scalar) in four.into_iter().zip(scalars) {
+                *sum = *sum + vector * isa.splat(*scalar);
+            }
+        }
+    }
+    for place in 4 * fours.len()..vectors.len() {
         let Some(vector) = vectors.get(place) else { break };
         let vector = isa.load(vector);
         for (sum, row) in sums.iter_mut().zip(&equal) {
@@ -86,40 +86,41 @@ fn add_all<I: Lanes<W>, const W: usize, const S: usize>(
     sums
 }
 
-/// How many rows to take at once when `left` remain and `most` sums fit in registers.
-#[inline(always)]
+/// How many of the `left` samples to take at once where the sums of `most` fit in registers: equal
+/// parts, of a size that there is a copy for.
 const fn block(left: usize, most: usize) -> usize {
-    if most >= 10 && left >= 10 {
-        10
-    } else if most == ROWS && left >= ROWS {
-        ROWS
-    } else if most >= 4 && left >= 4 {
-        4
-    } else if left >= 2 {
-        2
-    } else {
-        1
+    let parts = left.div_ceil(most);
+    let size = left.div_ceil(parts);
+    match size {
+        10.. => 10,
+        8.. => 8,
+        5.. if most == 5 => 5,
+        4.. => 4,
+        2.. if most == 2 => 2,
+        _ => 1,
     }
 }
 
-/// Calls `$kernel::<.., S>` for blocks of S of the `$left` rows, as many as fit in registers.
+/// Calls `$kernel::<I, S>` for blocks of S of the `$left` samples, as many as fit in registers.
 macro_rules! blocks {
-    ($I:ident, $W:ident, $left:expr, $kernel:ident $arguments:tt) => {{
+    ($I:ident, $left:expr, $kernel:ident($($argument:expr),*)) => {{
         let mut left = $left;
         while left > 0 {
-            let taken = block(left, <$I as Lanes<$W>>::SUMS);
+            let taken = block(left, $I::SAMPLES);
             match taken {
-                10 => $kernel::<$I, $W, 10> $arguments,
-                4 => $kernel::<$I, $W, 4> $arguments,
-                2 => $kernel::<$I, $W, 2> $arguments,
-                _ => $kernel::<$I, $W, 1> $arguments,
+                10 if $I::SAMPLES >= 10 => $kernel([(); 10], $($argument),*),
+                8 if $I::SAMPLES >= 8 => $kernel([(); 8], $($argument),*),
+                5 if $I::SAMPLES == 5 => $kernel([(); 5], $($argument),*),
+                4 if $I::SAMPLES >= 4 => $kernel([(); 4], $($argument),*),
+                2 if $I::SAMPLES == 2 => $kernel([(); 2], $($argument),*),
+                _ => $kernel([(); 1], $($argument),*),
             }
             left -= taken;
         }
     }};
 }
 
-/// Takes the first `S` rows of `width` numbers.
+/// Takes the next `S` rows of `width` numbers.
 #[inline(always)]
 fn take_rows<'r, const S: usize>(rest: &mut &'r [f32], width: usize) -> [&'r [f32]; S] {
     let mut rows = [&[][..]; S];
@@ -131,201 +132,247 @@ fn take_rows<'r, const S: usize>(rest: &mut &'r [f32], width: usize) -> [&'r [f3
 
 /// `z = x W + b` for `samples` samples.
 #[inline(always)]
-pub(crate) fn forward(
-    isa: impl Registers,
+pub(crate) fn forward<I: Registers>(
+    isa: I,
     layer: Layer,
     parameters: &[f32],
     samples: usize,
     x: &[f32],
     z: &mut [f32],
 ) {
-    walk(layer.fan_out, Forward { isa, layer, parameters, samples, x, z });
+    let (x, z) = (&mut &*x, &mut &mut *z);
+    blocks!(I, samples, forward_block(isa, layer, parameters, x, z));
 }
 
-struct Forward<'k, I> {
+#[inline(always)]
+fn forward_block<I: Registers, const S: usize>(
+    _: [(); S],
     isa: I,
     layer: Layer,
+    parameters: &[f32],
+    x: &mut &[f32],
+    z: &mut &mut [f32],
+) {
+    let Layer { fan_in, fan_out, .. } = layer;
+    let x = take_rows::<S>(x, fan_in);
+    let Some(z) = z.split_off_mut(..S * fan_out) else { return };
+    walk(isa, fan_out, Forward { isa, layer, parameters, x, z });
+}
+
+/// A block of samples.
+struct Forward<'k, I, const S: usize> {
+    isa: I,
+    layer: Layer,
+    /// Those of the panels to come.
     parameters: &'k [f32],
-    samples: usize,
-    x: &'k [f32],
+    x: [&'k [f32]; S],
     z: &'k mut [f32],
 }
 
-impl<I: Registers> Panels<I> for Forward<'_, I> {
+impl<I: Registers, const S: usize> Panels<I> for Forward<'_, I, S> {
     #[inline(always)]
     fn panel<const W: usize>(&mut self, first: usize)
     where
         I: Lanes<W>,
     {
         let Layer { fan_in, fan_out, .. } = self.layer;
-        let size = (fan_in + 1) * W;
-        let Some((panel, rest)) = self.parameters.split_at_checked(size) else { return };
-        self.parameters = rest;
+        let Some(panel) = self.parameters.split_off(..(fan_in + 1) * W) else { return };
         let Some((bias, weights)) = panel.as_chunks::<W>().0.split_last() else { return };
-        let mut x = self.x;
-        let mut z = self.z.chunks_exact_mut(fan_out.max(1));
-        let (isa, x, z) = (self.isa, &mut x, &mut z);
-        blocks!(I, W, self.samples, block_forward(isa, weights, bias, x, z, first));
-    }
-}
-
-#[inline(always)]
-fn block_forward<'z, I: Lanes<W>, const W: usize, const S: usize>(
-    isa: I,
-    weights: &[[f32; W]],
-    bias: &[f32; W],
-    x: &mut &[f32],
-    z: &mut impl Iterator<Item = &'z mut [f32]>,
-    first: usize,
-) {
-    let x = take_rows::<S>(x, weights.len());
-    let sums = add_all(isa, [isa.splat(0.0); S], weights, x);
-    let bias = isa.load(bias);
-    for (sum, z) in sums.into_iter().zip(z) {
-        let Some(z) = lanes_mut::<W>(z, first) else { return };
-        *z = isa.store(sum + bias);
+        let isa = self.isa;
+        let sums = add_all(isa, [Lanes::<W>::splat(isa, 0.0); S], weights, &self.x, 0);
+        let bias = isa.load(bias);
+        for (sum, z) in sums.into_iter().zip(self.z.chunks_exact_mut(fan_out.max(1))) {
+            let Some(z) = lanes_mut::<W>(z, first) else { return };
+            *z = isa.store(sum + bias);
+        }
     }
 }
 
 /// `e = d W'` for `samples` samples: what reaches the layer's inputs, before their slope.
 #[inline(always)]
-pub(crate) fn backward(
-    isa: impl Registers,
+pub(crate) fn backward<I: Registers>(
+    isa: I,
     layer: Layer,
     parameters: &[f32],
     samples: usize,
     d: &[f32],
     e: &mut [f32],
 ) {
-    e.fill(0.0);
-    walk(layer.fan_out, Backward { isa, layer, parameters, samples, d, e });
+    let mut input = 0;
+    let mut chunk = [0.0; 16 * CHUNK];
+    while layer.fan_in - input >= 16 {
+        backward_inputs::<I, 16>(isa, layer, parameters, samples, d, e, input, &mut chunk);
+        input += 16;
+    }
+    while layer.fan_in - input >= 8 {
+        backward_inputs::<I, 8>(isa, layer, parameters, samples, d, e, input, &mut chunk);
+        input += 8;
+    }
+    if input < layer.fan_in {
+        let samples = d.chunks_exact(layer.fan_out.max(1)).take(samples);
+        for (d, e) in samples.zip(e.chunks_exact_mut(layer.fan_in)) {
+            let Some(e) = e.get_mut(input..) else { return };
+            e.fill(0.0);
+            walk(isa, layer.fan_out, Singly { layer, parameters, d, e, input });
+        }
+    }
 }
 
-struct Backward<'k, I> {
-    isa: I,
+/// One sample and the inputs from `input` on, one by one.
+struct Singly<'k> {
     layer: Layer,
+    /// Those of the panels to come.
     parameters: &'k [f32],
-    samples: usize,
     d: &'k [f32],
     e: &'k mut [f32],
+    input: usize,
 }
 
-impl<I: Registers> Panels<I> for Backward<'_, I> {
+impl<I> Panels<I> for Singly<'_> {
     #[inline(always)]
     fn panel<const W: usize>(&mut self, first: usize)
     where
         I: Lanes<W>,
     {
-        let size = (self.layer.fan_in + 1) * W;
-        let Some((panel, rest)) = self.parameters.split_at_checked(size) else { return };
-        self.parameters = rest;
-        let Some((_, weights)) = panel.as_chunks::<W>().0.split_last() else { return };
-        let weights = self.squares::<W, 16>(weights, first);
-        let weights = self.squares::<W, 8>(weights, first);
-        let weights = self.squares::<W, 4>(weights, first);
-        self.singles(weights, first);
+        let panel = self.parameters.split_off(..(self.layer.fan_in + 1) * W);
+        let (Some(panel), Some(d)) = (panel, lanes::<W>(self.d, first)) else { return };
+        for (e, row) in self.e.iter_mut().zip(panel.as_chunks::<W>().0.iter().skip(self.input)) {
+            for (d, w) in d.iter().zip(row) {
+                *e += w * d;
+            }
+        }
     }
 }
 
-impl<I: Registers> Backward<'_, I> {
-    /// Adds a panel's part to the first inputs, in squares of `T` inputs and `T` outputs. A
-    /// square is transposed first, so that a register holds `T` inputs and each sums on its own.
-    /// Returns the rows of the inputs that are left.
-    #[inline(always)]
-    fn squares<'w, const W: usize, const T: usize>(
-        &mut self,
-        weights: &'w [[f32; W]],
-        first: usize,
-    ) -> &'w [[f32; W]]
-    where
-        I: Lanes<T>,
-    {
-        if W < T || !<I as Lanes<T>>::NATIVE {
-            return weights;
-        }
-        let Layer { fan_in, .. } = self.layer;
-        let isa = self.isa;
-        let (blocks, rest) = weights.as_chunks::<T>();
-        let mut input = fan_in - weights.len();
-        for block in blocks {
-            for column in (0..W).step_by(T) {
-                let by_output = square(isa, block, column);
-                let (d, e, output) = (&mut &*self.d, &mut &mut *self.e, first + column);
-                blocks!(
-                    I,
-                    T,
-                    self.samples,
-                    block_backward(isa, self.layer, &by_output, d, output, e, input)
-                );
-            }
-            input += T;
-        }
-        rest
-    }
+/// Outputs whose weights are transposed together: two panels.
+const CHUNK: usize = 32;
 
-    /// The same for the last inputs, one by one.
+/// The inputs from `input` on, `T` of them: a register holds as many, so that each sums on its own.
+/// For that their weights are transposed first, chunk by chunk.
+#[inline(always)]
+fn backward_inputs<I: Registers + Lanes<T>, const T: usize>(
+    isa: I,
+    layer: Layer,
+    parameters: &[f32],
+    samples: usize,
+    d: &[f32],
+    e: &mut [f32],
+    input: usize,
+    chunk: &mut [f32],
+) {
+    let by_output = chunk.as_chunks_mut::<T>().0;
+    let mut block = Backward { isa, layer, parameters, samples, d, e, input, from: 0, by_output };
+    walk(isa, layer.fan_out, &mut block);
+    block.add(layer.fan_out);
+}
+
+struct Backward<'k, I, const T: usize> {
+    isa: I,
+    layer: Layer,
+    /// Those of the panels to come.
+    parameters: &'k [f32],
+    samples: usize,
+    d: &'k [f32],
+    e: &'k mut [f32],
+    input: usize,
+    /// The first output of the chunk.
+    from: usize,
+    /// The chunk: weights of `T` inputs by output.
+    by_output: &'k mut [[f32; T]],
+}
+
+impl<I: Registers + Lanes<T>, const T: usize> Panels<I> for &mut Backward<'_, I, T> {
     #[inline(always)]
-    fn singles<const W: usize>(&mut self, weights: &[[f32; W]], first: usize) {
-        let Layer { fan_in, fan_out, .. } = self.layer;
-        let input = fan_in - weights.len();
-        let samples = self.d.chunks_exact(fan_out.max(1));
-        for (d, e) in samples.zip(self.e.chunks_exact_mut(fan_in.max(1))).take(self.samples) {
-            let Some(d) = lanes::<W>(d, first) else { return };
-            for (e, row) in e.iter_mut().skip(input).zip(weights) {
-                for (d, w) in d.iter().zip(row) {
-                    *e += w * d;
+    fn panel<const W: usize>(&mut self, first: usize)
+    where
+        I: Lanes<W>,
+    {
+        if first - self.from == CHUNK {
+            self.add(first);
+            self.from = first;
+        }
+        let panel = self.parameters.split_off(..(self.layer.fan_in + 1) * W);
+        let rows =
+            panel.and_then(|panel| panel.as_chunks::<W>().0.get(self.input..)?.first_chunk::<T>());
+        let slots =
+            self.by_output.get_mut(first - self.from..).and_then(<[_]>::first_chunk_mut::<W>);
+        let (Some(rows), Some(slots)) = (rows, slots) else { return };
+        match T.min(W) {
+            16 => transpose::<I, W, T, 16>(self.isa, rows, slots),
+            8 => transpose::<I, W, T, 8>(self.isa, rows, slots),
+            4 => transpose::<I, W, T, 4>(self.isa, rows, slots),
+            _ => {
+                for (row, input) in rows.iter().zip(0..) {
+                    for (weight, slot) in row.iter().zip(slots.iter_mut()) {
+                        if let Some(slot) = slot.get_mut(input) {
+                            *slot = *weight;
+                        }
+                    }
                 }
             }
         }
     }
 }
 
-/// The weights of `T` inputs to `T` outputs from `column` on, by output.
-#[inline(always)]
-fn square<I: Lanes<T>, const W: usize, const T: usize>(
-    isa: I,
-    block: &[[f32; W]; T],
-    column: usize,
-) -> [[f32; T]; T] {
-    let mut rows = [isa.splat(0.0); T];
-    for (row, weights) in rows.iter_mut().zip(block) {
-        if let Some(weights) = lanes::<T>(weights, column) {
-            *row = isa.load(weights);
-        }
+impl<I: Registers + Lanes<T>, const T: usize> Backward<'_, I, T> {
+    /// Adds what comes through the chunk, whose outputs end before `to`.
+    #[inline(always)]
+    fn add(&mut self, to: usize) {
+        let Some(by_output) = self.by_output.get(..to - self.from) else { return };
+        let (isa, layer, input, from) = (self.isa, self.layer, self.input, self.from);
+        let (d, e) = (&mut &*self.d, &mut &mut *self.e);
+        blocks!(I, self.samples, add_chunk(isa, layer, by_output, d, from, e, input));
     }
-    let mut by_output = [[0.0; T]; T];
-    for (slot, row) in by_output.iter_mut().zip(isa.transpose(rows)) {
-        *slot = isa.store(row);
-    }
-    by_output
 }
 
 #[inline(always)]
-fn block_backward<I: Lanes<T>, const T: usize, const S: usize>(
+fn add_chunk<I: Lanes<T>, const S: usize, const T: usize>(
+    _: [(); S],
     isa: I,
     layer: Layer,
-    by_output: &[[f32; T]; T],
+    by_output: &[[f32; T]],
     d: &mut &[f32],
-    output: usize,
+    from: usize,
     e: &mut &mut [f32],
     input: usize,
 ) {
-    let mut deltas = take_rows::<S>(d, layer.fan_out);
-    for row in &mut deltas {
-        *row = row.get(output..).unwrap_or_default();
-    }
-    let taken = core::mem::take(e).split_at_mut_checked(S * layer.fan_in);
-    let Some((own, rest)) = taken else { return };
-    *e = rest;
+    let d = take_rows::<S>(d, layer.fan_out);
+    let Some(e) = e.split_off_mut(..S * layer.fan_in) else { return };
     let mut sums = [isa.splat(0.0); S];
-    for (sum, e) in sums.iter_mut().zip(own.chunks_exact(layer.fan_in.max(1))) {
-        let Some(e) = lanes::<T>(e, input) else { return };
-        *sum = isa.load(e);
+    if from > 0 {
+        for (sum, e) in sums.iter_mut().zip(e.chunks_exact(layer.fan_in.max(1))) {
+            let Some(e) = lanes::<T>(e, input) else { return };
+            *sum = isa.load(e);
+        }
     }
-    let sums = add_all(isa, sums, by_output, deltas);
-    for (sum, e) in sums.into_iter().zip(own.chunks_exact_mut(layer.fan_in.max(1))) {
+    let sums = add_all(isa, sums, by_output, &d, from);
+    for (sum, e) in sums.into_iter().zip(e.chunks_exact_mut(layer.fan_in.max(1))) {
         let Some(e) = lanes_mut::<T>(e, input) else { return };
         *e = isa.store(sum);
+    }
+}
+
+/// Writes the `T` rows of `W` weights as `W` rows of `T`, in squares of `Q`.
+#[inline(always)]
+fn transpose<I: Lanes<Q>, const W: usize, const T: usize, const Q: usize>(
+    isa: I,
+    rows: &[[f32; W]; T],
+    slots: &mut [[f32; T]; W],
+) {
+    for (block, input) in rows.as_chunks::<Q>().0.iter().zip((0..T).step_by(Q)) {
+        for (slots, output) in slots.as_chunks_mut::<Q>().0.iter_mut().zip((0..W).step_by(Q)) {
+            let mut square = [isa.splat(0.0); Q];
+            for (row, weights) in square.iter_mut().zip(block) {
+                if let Some(weights) = lanes::<Q>(weights, output) {
+                    *row = isa.load(weights);
+                }
+            }
+            for (slot, row) in slots.iter_mut().zip(isa.transpose(square)) {
+                if let Some(slot) = lanes_mut::<Q>(slot, input) {
+                    *slot = isa.store(row);
+                }
+            }
+        }
     }
 }
 
@@ -340,7 +387,7 @@ pub(crate) fn gradient<I: Registers>(
     d: &[f32],
     update: impl Update<I>,
 ) {
-    walk(layer.fan_out, Gradient { isa, layer, parameters, offset: 0, x, d, update });
+    walk(isa, layer.fan_out, Gradient { isa, layer, parameters, offset: 0, x, d, update });
 }
 
 /// A step of plain descent; `e` is what [`backward`] leaves, where it is wanted, and `d` becomes
@@ -378,9 +425,6 @@ impl<I> Update<I> for Subtract {
     }
 }
 
-/// Rows of weights whose gradients are summed side by side at most.
-const ROWS: usize = 8;
-
 struct Gradient<'k, I, U> {
     isa: I,
     layer: Layer,
@@ -397,82 +441,87 @@ impl<I: Registers, U: Update<I>> Panels<I> for Gradient<'_, I, U> {
     where
         I: Lanes<W>,
     {
-        let Layer { fan_in, fan_out, .. } = self.layer;
-        let size = (fan_in + 1) * W;
-        let parameters = core::mem::take(&mut self.parameters);
-        let Some((panel, rest)) = parameters.split_at_mut_checked(size) else { return };
-        self.parameters = rest;
+        let size = (self.layer.fan_in + 1) * W;
+        let Some(panel) = self.parameters.split_off_mut(..size) else { return };
         let Some((bias, mut weights)) = panel.as_chunks_mut::<W>().0.split_last_mut() else {
             return;
         };
-        let x = self.x.chunks_exact(fan_in.max(1));
-        let samples = x.zip(self.d.chunks_exact(fan_out.max(1)));
         let mut input = 0;
-        let mut sums = [[0.0; W]; ROWS];
-        loop {
-            let left = weights.len();
-            let rows = block(left, <I as Lanes<W>>::SUMS.min(ROWS));
-            match rows {
-                _ if left == 0 => block_bias(self.isa, self.d, fan_out, first, &mut sums),
-                8 => block_gradient::<I, W, 8>(self.isa, samples.clone(), input, first, &mut sums),
-                4 => block_gradient::<I, W, 4>(self.isa, samples.clone(), input, first, &mut sums),
-                2 => block_gradient::<I, W, 2>(self.isa, samples.clone(), input, first, &mut sums),
-                _ => block_gradient::<I, W, 1>(self.isa, samples.clone(), input, first, &mut sums),
-            }
-            // One call for all, as each is a copy of every optimizer.
-            let biases = left == 0;
-            let (parameters, rest) = if biases {
-                (core::slice::from_mut(bias), &mut [][..])
-            } else {
-                core::mem::take(&mut weights).split_at_mut_checked(rows).unwrap_or_default()
+        while !weights.is_empty() {
+            let rows = match weights.len() {
+                16.. if W >= 16 && I::SAMPLES >= 8 => 16,
+                8.. if W >= 8 && I::SAMPLES >= 8 => 8,
+                4.. if W >= 4 && I::SAMPLES >= 4 => 4,
+                2.. if W >= 4 && I::SAMPLES < 4 => 2,
+                _ => 1,
             };
-            weights = rest;
-            let Some(gradients) = sums.get_mut(..parameters.len()) else { return };
-            let (layer, offset) = (self.layer, self.offset);
-            self.offset += parameters.as_flattened().len();
-            self.update.run(self.isa, Run { layer, offset, parameters, gradients, biases });
-            if biases {
-                return;
+            let Some(parameters) = weights.split_off_mut(..rows) else { return };
+            match rows {
+                16 if W >= 16 && I::SAMPLES >= 8 => self.rows::<W, 16>(first, input, parameters),
+                8 if W >= 8 && I::SAMPLES >= 8 => self.rows::<W, 8>(first, input, parameters),
+                4 if W >= 4 && I::SAMPLES >= 4 => self.rows::<W, 4>(first, input, parameters),
+                2 if W >= 4 && I::SAMPLES < 4 => self.rows::<W, 2>(first, input, parameters),
+                _ => self.rows::<W, 1>(first, input, parameters),
             }
             input += rows;
         }
+        self.bias(first, bias);
     }
 }
 
-/// The gradients of `R` inputs' weights to `W` outputs.
-#[inline(always)]
-fn block_gradient<'s, I: Lanes<W>, const W: usize, const R: usize>(
-    isa: I,
-    samples: impl Iterator<Item = (&'s [f32], &'s [f32])>,
-    input: usize,
-    first: usize,
-    gradients: &mut [[f32; W]],
-) {
-    let mut sums = [isa.splat(-0.0); R];
-    for (x, d) in samples {
-        let (Some(x), Some(d)) = (lanes::<R>(x, input), lanes::<W>(d, first)) else { break };
-        add_one(isa, &mut sums, d, *x);
+impl<I: Registers, U: Update<I>> Gradient<'_, I, U> {
+    /// The weights of `R` inputs to `W` outputs.
+    #[inline(always)]
+    fn rows<const W: usize, const R: usize>(
+        &mut self,
+        first: usize,
+        input: usize,
+        parameters: &mut [[f32; W]],
+    ) where
+        I: Lanes<W>,
+    {
+        let Layer { fan_in, fan_out, .. } = self.layer;
+        let isa = self.isa;
+        let Some(parameters) = parameters.first_chunk_mut::<R>() else { return };
+        let x = self.x.chunks_exact(fan_in.max(1));
+        let mut sums = [Lanes::<W>::splat(isa, -0.0); R];
+        for (x, d) in x.zip(self.d.chunks_exact(fan_out.max(1))) {
+            let (Some(x), Some(d)) = (lanes::<R>(x, input), lanes::<W>(d, first)) else { break };
+            let d = isa.load(d);
+            for (sum, x) in sums.iter_mut().zip(x) {
+                *sum = *sum + d * Lanes::<W>::splat(isa, *x);
+            }
+        }
+        self.update(parameters, sums.map(|sum| Lanes::<W>::store(isa, sum)), false);
     }
-    for (gradient, sum) in gradients.iter_mut().zip(sums) {
-        *gradient = isa.store(sum);
-    }
-}
 
-/// The gradients of `W` biases.
-#[inline(always)]
-fn block_bias<I: Lanes<W>, const W: usize>(
-    isa: I,
-    d: &[f32],
-    fan_out: usize,
-    first: usize,
-    gradients: &mut [[f32; W]],
-) {
-    let mut sum = isa.splat(-0.0);
-    for d in d.chunks_exact(fan_out.max(1)) {
-        let Some(d) = lanes::<W>(d, first) else { break };
-        sum = sum + isa.load(d);
+    /// The biases of `W` outputs.
+    #[inline(always)]
+    fn bias<const W: usize>(&mut self, first: usize, parameters: &mut [f32; W])
+    where
+        I: Lanes<W>,
+    {
+        let isa = self.isa;
+        let mut sum = Lanes::<W>::splat(isa, -0.0);
+        for d in self.d.chunks_exact(self.layer.fan_out.max(1)) {
+            let Some(d) = lanes::<W>(d, first) else { break };
+            sum = sum + isa.load(d);
+        }
+        self.update(core::array::from_mut(parameters), [isa.store(sum)], true);
     }
-    if let Some(gradient) = gradients.first_mut() {
-        *gradient = isa.store(sum);
+
+    #[inline(always)]
+    fn update<const W: usize, const R: usize>(
+        &mut self,
+        parameters: &mut [[f32; W]; R],
+        mut gradients: [[f32; W]; R],
+        biases: bool,
+    ) where
+        I: Lanes<W>,
+    {
+        let (layer, offset) = (self.layer, self.offset);
+        self.offset += W * R;
+        let run = Run { layer, offset, parameters, gradients: &mut gradients, biases };
+        self.update.run(self.isa, run);
     }
 }

@@ -57,7 +57,7 @@ impl Mixer<'_> {
             }
             let first = first.get_mut(start..end).unwrap_or_default();
             let second = second.get_mut(start..end).unwrap_or_default();
-            optimizer.step_each(self.steps, weights, self.gradients, first, second);
+            optimizer.at(self.steps).step(weights, self.gradients, first, second);
         }
     }
 }

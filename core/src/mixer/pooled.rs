@@ -36,7 +36,7 @@ impl Mixer<'_> {
             *gradient = if book.races() { weight * (*gradient - mean) } else { 0.0 };
         }
         let adam = Optimizer::Adam { rate, beta1: 0.5, beta2: 0.999, eps: 1e-8 };
-        adam.step_each(self.steps, logits, gradients, first, second);
+        adam.at(self.steps).step(logits, gradients, first, second);
         self.spread(books);
     }
 

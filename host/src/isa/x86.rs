@@ -4,9 +4,9 @@
 use std::arch::x86_64::{__m128, __m256, __m512};
 use std::ops::{Add, Div, Mul, Sub};
 
-use derby_core::lanes::{Lanes, Portable, Register};
-use pulp::cast;
+use derby_core::lanes::{Lanes, Portable, Register, Registers, Work};
 use pulp::x86::{V1, V3, V4};
+use pulp::{NullaryFnOnce, cast};
 
 /// What every x86-64 has: 16 registers of 4 numbers.
 #[derive(Clone, Copy, Debug)]
@@ -141,7 +141,6 @@ impl Lanes<4> for Sse2 {
     type Register = Xmm;
 
     const NATIVE: bool = true;
-    const SUMS: usize = 10;
 
     #[inline(always)]
     fn splat(self, x: f32) -> Xmm {
@@ -196,7 +195,6 @@ impl Lanes<8> for Avx2 {
     type Register = Ymm;
 
     const NATIVE: bool = true;
-    const SUMS: usize = 10;
 
     #[inline(always)]
     fn splat(self, x: f32) -> Ymm {
@@ -279,7 +277,6 @@ impl Lanes<16> for Avx512 {
     type Register = Zmm;
 
     const NATIVE: bool = true;
-    const SUMS: usize = 10;
 
     #[inline(always)]
     fn splat(self, x: f32) -> Zmm {
@@ -341,7 +338,6 @@ macro_rules! included {
             type Register = <$Other as Lanes<$W>>::Register;
 
             const NATIVE: bool = <$Other as Lanes<$W>>::NATIVE;
-            const SUMS: usize = <$Other as Lanes<$W>>::SUMS;
 
             #[inline(always)]
             fn splat(self, x: f32) -> Self::Register {
@@ -384,7 +380,6 @@ macro_rules! paired {
             type Register = Pair<<$Own as Lanes<$half>>::Register>;
 
             const NATIVE: bool = false;
-            const SUMS: usize = <$Own as Lanes<$half>>::SUMS / 2;
 
             #[inline(always)]
             fn splat(self, x: f32) -> Self::Register {
@@ -402,6 +397,22 @@ macro_rules! paired {
                 let halves: [[f32; $half]; 2] = [self.store(register.0), self.store(register.1)];
                 cast(halves)
             }
+
+            /// Quarter by quarter.
+            #[inline(always)]
+            fn transpose(self, rows: [Self::Register; $W]) -> [Self::Register; $W] {
+                let ([mut a, mut b, mut c, mut d], mut columns) = ([[rows[0].0; $half]; 4], rows);
+                for at in 0..$half {
+                    (a[at], b[at]) = (rows[at].0, rows[at].1);
+                    (c[at], d[at]) = (rows[at + $half].0, rows[at + $half].1);
+                }
+                let [a, b] = [Lanes::<$half>::transpose(self, a), Lanes::<$half>::transpose(self, b)];
+                let [c, d] = [Lanes::<$half>::transpose(self, c), Lanes::<$half>::transpose(self, d)];
+                for at in 0..$half {
+                    (columns[at], columns[at + $half]) = (Pair(a[at], c[at]), Pair(b[at], d[at]));
+                }
+                columns
+            }
         }
     )*};
 }
@@ -409,4 +420,39 @@ paired! {
     Sse2: 8 of 4;
     Sse2: 16 of 8;
     Avx2: 16 of 8;
+}
+
+/// Work for pulp.
+struct Vectorized<W, R>(W, R);
+
+impl<W: Work, R: Registers> NullaryFnOnce for Vectorized<W, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.0.run(self.1);
+    }
+}
+
+macro_rules! registers {
+    ($($Own:ty: $samples:literal),*) => {$(
+        impl Registers for $Own {
+            const SAMPLES: usize = $samples;
+
+            #[inline(always)]
+            fn apart(self, work: impl Work) {
+                self.0.vectorize(Vectorized(work, self));
+            }
+        }
+    )*};
+}
+registers!(Avx2: 5, Avx512: 10);
+
+impl Registers for Sse2 {
+    const SAMPLES: usize = 2;
+
+    #[inline(never)]
+    fn apart(self, work: impl Work) {
+        work.run(self);
+    }
 }
