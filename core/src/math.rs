@@ -79,6 +79,9 @@ pub(crate) mod polynomial {
     pub(crate) const LN2_HIGH: f32 = 0.693_359_4;
     pub(crate) const LN2_LOW: f32 = -2.121_944_4e-4;
 
+    /// Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low bits.
+    pub(super) const ROUND: f32 = 12_582_912.0;
+
     /// Coefficients of Cephes' expf (S. L. Moshier), of r^2 to r^7.
     pub(crate) const COEFFICIENTS: [f32; 6] =
         [5.000_000_3e-1, 1.666_666_5e-1, 4.166_579_5e-2, 8.333_452e-3, 1.398_2e-3, 1.987_569_2e-4];
@@ -86,57 +89,68 @@ pub(crate) mod polynomial {
     /// [`super::exp`] in float operations.
     #[inline(always)]
     pub(crate) fn exp(x: f32) -> f32 {
-        // Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low bits.
-        const ROUND: f32 = 12_582_912.0;
+        exp_of(x, 1.0)
+    }
+
+    /// `e^(sign x)` for a sign of 1 or -1, which goes into the constants: rounding is the same on
+    /// both sides of 0.
+    #[inline(always)]
+    pub(crate) fn exp_of(x: f32, sign: f32) -> f32 {
         let [c2, c3, c4, c5, c6, c7] = COEFFICIENTS;
-        // One look for both limits saves where there are no vectors.
-        let inside = cfg!(target_arch = "arm") && x.abs().to_bits() < 87.0_f32.to_bits();
-        let x = if inside { x } else { clamped(x) };
-        let shifted = x * LOG2_E + ROUND;
+        let (mut x, mut shifted) = (x, x * (sign * LOG2_E) + ROUND);
+        // Without vectors, and with flash to spend, a look at n finds the few beyond the limits.
+        if cfg!(not(all(target_arch = "arm", feature = "full"))) || !is_within(shifted) {
+            x = clamped(x, sign);
+            shifted = x * (sign * LOG2_E) + ROUND;
+        }
         let n = shifted - ROUND;
-        let r = (x - n * LN2_HIGH) - n * LN2_LOW;
+        // sign r
+        let r = (x - n * (sign * LN2_HIGH)) - n * (sign * LN2_LOW);
         // In Estrin's order.
         let r2 = r * r;
-        let low = c2 + r * c3;
-        let middle = c4 + r * c5;
-        let high = c6 + r * c7;
-        let power = (1.0 + r) + r2 * (low + r2 * (middle + r2 * high));
+        let low = c2 + r * (sign * c3);
+        let middle = c4 + r * (sign * c5);
+        let high = c6 + r * (sign * c7);
+        let power = (1.0 + sign * r) + r2 * (low + r2 * (middle + r2 * high));
         // The low bits of `shifted` are n; moved to the exponent with its bias they are 2^n.
         let exponent = shifted.to_bits().wrapping_add(127) << 23;
         power * f32::from_bits(exponent)
     }
 
-    /// Written as comparisons, through which NaN passes.
+    /// Whether n is at most 125 on either side, and so the number within the limits.
     #[inline(always)]
-    fn clamped(x: f32) -> f32 {
-        let x = if x < EXP_LOW { EXP_LOW } else { x };
-        if x > EXP_HIGH { EXP_HIGH } else { x }
+    pub(super) fn is_within(shifted: f32) -> bool {
+        shifted.to_bits().wrapping_sub(ROUND.to_bits() - 125) <= 250
+    }
+
+    /// Between the limits of `sign x`; written as comparisons, through which NaN passes.
+    #[cfg_attr(all(target_arch = "arm", feature = "full"), cold, inline(never))]
+    #[cfg_attr(not(all(target_arch = "arm", feature = "full")), inline(always))]
+    fn clamped(x: f32, sign: f32) -> f32 {
+        let (low, high) = if sign > 0.0 { (EXP_LOW, EXP_HIGH) } else { (-EXP_HIGH, -EXP_LOW) };
+        let x = if x < low { low } else { x };
+        if x > high { high } else { x }
     }
 }
 
 /// The logistic function `1 / (1 + e^-x)`, with an absolute error below 1.2e-7.
 #[inline(always)]
 pub fn sigmoid(x: f32) -> f32 {
-    falling_sigmoid(-x)
-}
-
-/// `1 / (1 + e^x)`
-#[inline(always)]
-fn falling_sigmoid(x: f32) -> f32 {
+    #[cfg(feature = "micromath")]
+    return 1.0 / (1.0 + exp(-x));
     #[cfg(all(target_arch = "arm", not(target_abi = "eabihf"), not(feature = "micromath")))]
-    return f32::from_bits(crate::soft::falling_sigmoid(x.to_bits()));
-    #[cfg(not(all(
-        target_arch = "arm",
-        not(target_abi = "eabihf"),
-        not(feature = "micromath")
+    return f32::from_bits(crate::soft::falling_sigmoid((-x).to_bits()));
+    #[cfg(not(any(
+        all(target_arch = "arm", not(target_abi = "eabihf")),
+        feature = "micromath"
     )))]
-    return 1.0 / (1.0 + exp(x));
+    return 1.0 / (1.0 + polynomial::exp_of(x, -1.0));
 }
 
 /// Hyperbolic tangent, with an absolute error below 2.4e-7.
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {
-    2.0 * falling_sigmoid(-2.0 * x) - 1.0
+    2.0 * sigmoid(2.0 * x) - 1.0
 }
 
 /// `ln(1 + e^x)`, without overflow.
@@ -148,7 +162,7 @@ pub fn softplus(x: f32) -> f32 {
 
 #[cfg(all(test, not(feature = "micromath")))]
 mod tests {
-    use super::polynomial::{EXP_HIGH, EXP_LOW};
+    use super::polynomial::{EXP_HIGH, EXP_LOW, LOG2_E, ROUND, is_within};
     use super::*;
 
     /// Below this size `e^x` is 1 and `tanh x` is x, within 2^-26.
@@ -178,6 +192,15 @@ mod tests {
             });
             assert!(error < 1.2e-7, "{error:e} from 0 to {end}");
         }
+    }
+
+    #[test]
+    fn a_number_that_looks_within_the_limits_is() {
+        let looks = |x: f32| is_within(x * LOG2_E + ROUND);
+        for end in [-f32::INFINITY, f32::INFINITY] {
+            assert!(sweep(end).filter(|&x| looks(x)).all(|x| (EXP_LOW..=EXP_HIGH).contains(&x)));
+        }
+        assert!(looks(-86.9) && looks(86.9) && !looks(f32::NAN) && !looks(-f32::NAN));
     }
 
     // Beyond 90 both are at their limits to the last bit.

@@ -306,10 +306,11 @@ impl Net<'_> {
         let Entry { shape, output, loss, .. } = *self.entry;
         self.entry.forward(isa, self.parameters, batch.samples, batch.inputs, out, scratch);
         let width = shape.outputs.max(1);
-        let mut losses = out
-            .chunks_exact(width)
-            .zip(batch.targets.chunks_exact(width))
-            .map(|(a, y)| loss.of(output, a, y));
+        let (mut out, mut targets) = (&*out, batch.targets);
+        let mut losses = core::iter::from_fn(|| {
+            let (a, y) = (out.split_off(..width)?, targets.split_off(..width)?);
+            Some(loss.of(output, a, y))
+        });
         let trained = batch.samples.saturating_sub(batch.held_back);
         BatchLoss {
             trained: mean(losses.by_ref(), trained),

@@ -23,6 +23,9 @@ const BLOCK: usize = 5;
 /// Whether flash may be spent on speed: else there are no tiles.
 const FAST: bool = cfg!(feature = "full");
 
+/// Rows in a turn of [`update_rows`].
+const TURN: usize = if FAST { 2 } else { 1 };
+
 // Places are computed with wrapping arithmetic: they lie within slices that exist, and where they
 // did not, the slices would say so.
 
@@ -39,6 +42,15 @@ pub(crate) fn forward(
     x: &[f32],
     z: &mut [f32],
 ) {
+    if FAST && samples == 1 {
+        forward_one(layer, parameters, x, z);
+    } else {
+        forward_batch(layer, parameters, samples, x, z);
+    }
+}
+
+#[cfg_attr(feature = "full", inline(never))]
+fn forward_batch(layer: Layer, parameters: &[f32], samples: usize, x: &[f32], z: &mut [f32]) {
     let Layer { fan_in, fan_out, .. } = layer;
     let mut from = 0;
     while let Some((first, whole)) = block(&mut from, samples) {
@@ -63,6 +75,7 @@ fn block(from: &mut usize, samples: usize) -> Option<(usize, bool)> {
     (first < samples).then(|| (first.min(samples.saturating_sub(count)), whole))
 }
 
+#[inline(always)]
 fn forward_one(layer: Layer, mut parameters: &[f32], x: &[f32], mut z: &mut [f32]) {
     for (_, width) in panels(layer.fan_out) {
         let panel = parameters.split_off(..size(layer, width));
@@ -87,12 +100,17 @@ fn forward_row<const W: usize>(panel: &[f32], x: &[f32], z: &mut [f32]) {
     let Some(z) = z.first_chunk_mut::<W>() else { return };
     let mut sums = [0.0; W];
     for (x, row) in x.iter().zip(weights) {
-        for (sum, w) in sums.iter_mut().zip(row) {
-            *sum += w * x;
-        }
+        add_row(&mut sums, row, *x);
     }
     for ((z, sum), bias) in z.iter_mut().zip(sums).zip(biases) {
         *z = sum + bias;
+    }
+}
+
+#[inline(always)]
+fn add_row<const W: usize>(sums: &mut [f32; W], row: &[f32; W], x: f32) {
+    for (sum, w) in sums.iter_mut().zip(row) {
+        *sum += w * x;
     }
 }
 
@@ -175,9 +193,7 @@ fn four(numbers: &[f32], first: usize) -> Option<[f32; SIDE]> {
 #[inline(always)]
 fn add<const N: usize, const M: usize>(sums: &mut [[f32; M]; N], row: &[f32; M], column: [f32; N]) {
     for (sums, x) in sums.iter_mut().zip(column) {
-        for (sum, w) in sums.iter_mut().zip(row) {
-            *sum += w * x;
-        }
+        add_row(sums, row, x);
     }
 }
 
@@ -208,7 +224,6 @@ pub(crate) fn backward(
         let e = e.get_mut(first.wrapping_mul(fan_in)..).unwrap_or_default();
         if whole {
             let Some(e) = e.get_mut(..fan_in.wrapping_mul(BLOCK)) else { return };
-            e.fill(0.0);
             backward_block(layer, parameters, d, e);
         } else {
             let Some(e) = e.get_mut(..fan_in) else { return };
@@ -237,13 +252,20 @@ fn add_dots(width: usize, panel: &[f32], d: &[f32], e: &mut [f32]) {
 /// 5 samples.
 fn backward_block(layer: Layer, mut parameters: &[f32], mut d: &[f32], e: &mut [f32]) {
     let Layer { fan_in, fan_out, .. } = layer;
-    for (_, width) in panels(fan_out) {
+    for (first, width) in panels(fan_out) {
         let Some(panel) = parameters.split_off(..size(layer, width)) else { return };
         for lane in (0..width / SIDE).map(|tile| tile.wrapping_mul(SIDE)) {
             let Some(d) = d.get(lane..) else { return };
-            backward_tile(layer, width, lane, panel, d, e);
+            if first == 0 && lane == 0 {
+                backward_tile::<true>(layer, width, lane, panel, d, e);
+            } else {
+                backward_tile::<false>(layer, width, lane, panel, d, e);
+            }
         }
         if width < SIDE {
+            if first == 0 {
+                e.fill(0.0);
+            }
             for (sample, e) in e.chunks_exact_mut(fan_in.max(1)).enumerate() {
                 let at = sample.wrapping_mul(fan_out);
                 let d = d.get(at..at.wrapping_add(width)).unwrap_or_default();
@@ -254,9 +276,10 @@ fn backward_block(layer: Layer, mut parameters: &[f32], mut d: &[f32], e: &mut [
     }
 }
 
-/// 5 samples and the 4 outputs from `lane` on, with which each sample's `d` begins.
+/// 5 samples and the 4 outputs from `lane` on, with which each sample's `d` begins; the sums in
+/// `e` may `BEGIN` with them.
 #[inline(never)]
-fn backward_tile(
+fn backward_tile<const BEGIN: bool>(
     layer: Layer,
     width: usize,
     lane: usize,
@@ -278,17 +301,17 @@ fn backward_tile(
     let e = a.iter_mut().zip(b).zip(c).zip(d).zip(e);
     for (row, ((((a, b), c), d), e)) in panel.chunks_exact(width.max(1)).zip(e) {
         let Some(row) = four(row, lane) else { return };
-        add_dot(a, &row, p);
-        add_dot(b, &row, q);
-        add_dot(c, &row, r);
-        add_dot(d, &row, s);
-        add_dot(e, &row, t);
+        add_dot::<BEGIN>(a, &row, p);
+        add_dot::<BEGIN>(b, &row, q);
+        add_dot::<BEGIN>(c, &row, r);
+        add_dot::<BEGIN>(d, &row, s);
+        add_dot::<BEGIN>(e, &row, t);
     }
 }
 
 #[inline(always)]
-fn add_dot(sum: &mut f32, row: &[f32; SIDE], d: [f32; SIDE]) {
-    let mut total = *sum;
+fn add_dot<const BEGIN: bool>(sum: &mut f32, row: &[f32; SIDE], d: [f32; SIDE]) {
+    let mut total = if BEGIN { 0.0 } else { *sum };
     for (w, d) in row.iter().zip(d) {
         total += w * d;
     }
@@ -342,32 +365,59 @@ fn sum_rows<const OFF: bool>(
     x: &[f32],
     d: &[f32],
 ) {
-    let tiled = match input {
-        Some(_) if FAST && width >= SIDE => (rows.len() / width.max(1)) & !(SIDE - 1),
-        _ => 0,
-    };
-    let (tiles, rim) = rows.split_at_mut_checked(tiled.wrapping_mul(width)).unwrap_or_default();
-    for lane in (0..width / SIDE).map(|tile| tile.wrapping_mul(SIDE)) {
-        let place = (input.unwrap_or(0), first.wrapping_add(lane));
-        gradient_tiles::<OFF>(layer, width, lane, tiles, place, x, d);
+    match (input, width) {
+        (Some(input), 16) if FAST => sum_panel::<16, OFF>(layer, first, rows, input, x, d),
+        (Some(input), 8) if FAST => sum_panel::<8, OFF>(layer, first, rows, input, x, d),
+        (Some(input), 4) if FAST => sum_panel::<4, OFF>(layer, first, rows, input, x, d),
+        _ => sum_rim::<OFF>(layer, (first, width), rows, input, x, d),
     }
-    for (row, gradients) in rim.chunks_exact_mut(width.max(1)).enumerate() {
-        let input = input.map(|input| input.wrapping_add(tiled).wrapping_add(row));
+}
+
+/// Rows of weights of a panel of `W` outputs.
+fn sum_panel<const W: usize, const OFF: bool>(
+    layer: Layer,
+    first: usize,
+    rows: &mut [f32],
+    input: usize,
+    x: &[f32],
+    d: &[f32],
+) {
+    let (tiles, rim) = rows.as_chunks_mut::<W>().0.as_chunks_mut::<SIDE>();
+    for lane in 0..W / SIDE {
+        gradient_tiles::<W, OFF>(layer, lane, tiles, (input, first), x, d);
+    }
+    let input = input.wrapping_add(tiles.len().wrapping_mul(SIDE));
+    sum_rim::<OFF>(layer, (first, W), rim.as_flattened_mut(), Some(input), x, d);
+}
+
+fn sum_rim<const OFF: bool>(
+    layer: Layer,
+    (first, width): (usize, usize),
+    rows: &mut [f32],
+    input: Option<usize>,
+    x: &[f32],
+    d: &[f32],
+) {
+    for (row, gradients) in rows.chunks_exact_mut(width.max(1)).enumerate() {
+        let input = input.map(|input| input.wrapping_add(row));
         gradient_row::<OFF>(layer, gradients, input, first, x, d);
     }
 }
 
-/// The 4 columns of `rows` from `lane` on, 4 rows at a time.
+/// Four columns of `tiles`, 4 rows at a time.
 #[inline(never)]
-fn gradient_tiles<const OFF: bool>(
+fn gradient_tiles<const W: usize, const OFF: bool>(
     layer: Layer,
-    width: usize,
     lane: usize,
-    rows: &mut [f32],
-    (mut input, output): (usize, usize),
+    tiles: &mut [[[f32; W]; SIDE]],
+    (mut input, first): (usize, usize),
     x: &[f32],
     d: &[f32],
 ) {
+    if lane >= W / SIDE {
+        return;
+    }
+    let output = first.wrapping_add(lane.wrapping_mul(SIDE));
     let (Some((x0, x)), Some((d0, d))) =
         (x.split_at_checked(layer.fan_in), d.split_at_checked(layer.fan_out))
     else {
@@ -375,7 +425,7 @@ fn gradient_tiles<const OFF: bool>(
     };
     let Some(d0) = four(d0, output) else { return };
     let samples = x.chunks_exact(layer.fan_in.max(1)).zip(d.chunks_exact(layer.fan_out.max(1)));
-    for rows in rows.chunks_exact_mut(width.wrapping_mul(SIDE).max(1)) {
+    for tile in tiles {
         let Some(x0) = four(x0, input) else { return };
         let mut sums = x0.map(|x| d0.map(|d| x * d));
         for (x, d) in samples.clone() {
@@ -383,19 +433,26 @@ fn gradient_tiles<const OFF: bool>(
             add(&mut sums, &d, x);
         }
         let [p, q, r, s] = sums;
-        take::<SIDE, OFF>(rows, lane, p);
-        take::<SIDE, OFF>(rows, lane.wrapping_add(width), q);
-        take::<SIDE, OFF>(rows, lane.wrapping_add(width.wrapping_mul(2)), r);
-        take::<SIDE, OFF>(rows, lane.wrapping_add(width.wrapping_mul(3)), s);
+        let [a, b, c, d] = tile;
+        take::<W, OFF>(a, lane, p);
+        take::<W, OFF>(b, lane, q);
+        take::<W, OFF>(c, lane, r);
+        take::<W, OFF>(d, lane, s);
         input = input.wrapping_add(SIDE);
     }
 }
 
-/// Writes the gradients to the numbers from `first` on, or takes them `OFF`.
+/// Writes the gradients to the row's 4 numbers at `lane`, or takes them `OFF`.
 #[inline(always)]
-fn take<const N: usize, const OFF: bool>(numbers: &mut [f32], first: usize, gradients: [f32; N]) {
-    let slots = numbers.get_mut(first..).and_then(<[f32]>::first_chunk_mut::<N>);
-    for (slot, gradient) in slots.into_iter().flatten().zip(gradients) {
+fn take<const W: usize, const OFF: bool>(row: &mut [f32; W], lane: usize, gradients: [f32; SIDE]) {
+    let slots = row.as_chunks_mut::<SIDE>().0.get_mut(lane);
+    slots.into_iter().for_each(|slots| put::<SIDE, OFF>(slots, gradients));
+}
+
+/// Writes the gradients to `slots`, or takes them `OFF`.
+#[inline(always)]
+fn put<const N: usize, const OFF: bool>(slots: &mut [f32; N], gradients: [f32; N]) {
+    for (slot, gradient) in slots.iter_mut().zip(gradients) {
         *slot = if OFF { *slot - gradient } else { gradient };
     }
 }
@@ -415,13 +472,28 @@ fn gradient_row<const OFF: bool>(
     let parts = parts.as_chunks_mut::<SIDE>().0;
     let mut output = first;
     for slots in parts {
-        gradient_part::<SIDE, OFF>(layer, slots, input, output, x, d);
+        if input.is_none() {
+            bias_part::<OFF>(layer, slots, output, d);
+        } else {
+            gradient_part::<SIDE, OFF>(layer, slots, input, output, x, d);
+        }
         output = output.wrapping_add(SIDE);
     }
     for slot in rim {
         gradient_part::<1, OFF>(layer, array::from_mut(slot), input, output, x, d);
         output = output.wrapping_add(1);
     }
+}
+
+/// 4 biases.
+#[inline(always)]
+fn bias_part<const OFF: bool>(layer: Layer, slots: &mut [f32; SIDE], output: usize, d: &[f32]) {
+    let mut sums = [-0.0; SIDE];
+    for d in d.chunks_exact(layer.fan_out.max(1)) {
+        let Some(d) = four(d, output) else { return };
+        sums.iter_mut().zip(d).for_each(|(sum, d)| *sum += d);
+    }
+    put::<SIDE, OFF>(slots, sums);
 }
 
 /// `N` numbers of a row.
@@ -441,7 +513,7 @@ fn gradient_part<const N: usize, const OFF: bool>(
         let Some(d) = d.get(output..).and_then(<[f32]>::first_chunk::<N>) else { return };
         sums.iter_mut().zip(d).for_each(|(sum, d)| *sum += x * d);
     }
-    take::<N, OFF>(slots, 0, sums);
+    put::<N, OFF>(slots, sums);
 }
 
 /// A step of plain descent: [`backward`], where `e` is wanted, and `w -= g` with the gradients of
@@ -458,71 +530,96 @@ pub(crate) fn descend(
     mut e: Option<&mut [f32]>,
 ) {
     if samples != 1 {
-        if let Some(e) = e {
-            backward(isa, layer, parameters, samples, d, e);
-        }
-        d.iter_mut().for_each(|d| *d *= rate);
-        for (first, width) in panels(layer.fan_out) {
-            let Some(panel) = parameters.split_off_mut(..size(layer, width)) else { return };
-            let weights = panel.len().saturating_sub(width);
-            let Some((weights, biases)) = panel.split_at_mut_checked(weights) else { return };
-            sum_rows::<true>(layer, (first, width), weights, Some(0), x, d);
-            sum_rows::<true>(layer, (first, width), biases, None, x, d);
-        }
+        descend_batch(isa, layer, parameters, rate, samples, x, d, e);
         return;
     }
-    if let Some(e) = e.as_deref_mut() {
-        e.fill(0.0);
-    }
     let mut d = &*d;
-    for (_, width) in panels(layer.fan_out) {
+    for (first, width) in panels(layer.fan_out) {
         let panel = parameters.split_off_mut(..size(layer, width));
         let (Some(panel), Some(d)) = (panel, d.split_off(..width)) else { return };
-        let e = e.as_deref_mut();
+        let (e, begin) = (e.as_deref_mut(), first == 0);
         match width {
-            16 => descend_panel::<16>(panel, rate, x, d, e),
-            8 => descend_panel::<8>(panel, rate, x, d, e),
-            _ => descend_rows(width, panel, rate, x, d, e),
+            16 => descend_panel::<16>(panel, rate, x, d, e, begin),
+            8 => descend_panel::<8>(panel, rate, x, d, e, begin),
+            _ => descend_rows(width, panel, rate, x, d, e, begin),
         }
     }
 }
 
-/// A panel of `W` outputs.
+#[inline(never)]
+fn descend_batch(
+    isa: impl Copy,
+    layer: Layer,
+    mut parameters: &mut [f32],
+    rate: f32,
+    samples: usize,
+    x: &[f32],
+    d: &mut [f32],
+    e: Option<&mut [f32]>,
+) {
+    if let Some(e) = e {
+        backward(isa, layer, parameters, samples, d, e);
+    }
+    let (turns, rest) = d.as_chunks_mut::<SIDE>();
+    for deltas in turns {
+        deltas.iter_mut().for_each(|d| *d *= rate);
+    }
+    rest.iter_mut().for_each(|d| *d *= rate);
+    for (first, width) in panels(layer.fan_out) {
+        let Some(panel) = parameters.split_off_mut(..size(layer, width)) else { return };
+        let weights = panel.len().saturating_sub(width);
+        let Some((weights, biases)) = panel.split_at_mut_checked(weights) else { return };
+        sum_rows::<true>(layer, (first, width), weights, Some(0), x, d);
+        sum_rows::<true>(layer, (first, width), biases, None, x, d);
+    }
+}
+
+/// A panel of `W` outputs; where it is the first, the sums in `e` begin.
 fn descend_panel<const W: usize>(
     panel: &mut [f32],
     rate: f32,
     x: &[f32],
     d: &[f32],
     e: Option<&mut [f32]>,
+    begin: bool,
 ) {
     let Some((biases, weights)) = panel.as_chunks_mut::<W>().0.split_last_mut() else { return };
-    let Some(d) = d.first_chunk::<W>() else { return };
-    let c = d.map(|d| d * rate);
-    biases.iter_mut().zip(c).for_each(|(bias, c)| *bias -= c);
     let Some(e) = e else {
-        update_rows(weights, x, &c);
+        if let Some(d) = d.first_chunk() {
+            update_rows(weights, biases, rate, x, d);
+        }
         return;
     };
-    let (d, c) = (d.as_chunks::<STRIP>().0, c.as_chunks::<STRIP>().0);
-    for (strip, (d, c)) in d.iter().zip(c).enumerate() {
-        descend_strip(weights, strip, x, d, c, e);
+    let strips = d.as_chunks().0.iter().zip(biases.as_chunks_mut().0);
+    for (strip, (d, biases)) in strips.enumerate() {
+        if begin && strip == 0 {
+            descend_strip::<W, true>(weights, biases, 0, rate, x, d, e);
+        } else {
+            descend_strip::<W, false>(weights, biases, strip, rate, x, d, e);
+        }
     }
 }
 
-/// 8 weights of each row, and what they send back.
+/// 8 weights of each row with their biases, and what they send back.
 #[inline(never)]
-fn descend_strip<const W: usize>(
+fn descend_strip<const W: usize, const BEGIN: bool>(
     weights: &mut [[f32; W]],
+    biases: &mut [f32; STRIP],
     strip: usize,
+    rate: f32,
     x: &[f32],
     d: &[f32; STRIP],
-    c: &[f32; STRIP],
     e: &mut [f32],
 ) {
-    let (d, c) = (*d, *c);
+    if strip >= W / STRIP {
+        return;
+    }
+    let d = *d;
+    let c = d.map(|d| d * rate);
+    take_row(biases, 1.0, &c);
     for ((row, x), e) in weights.iter_mut().zip(x).zip(e) {
         let Some(row) = row.as_chunks_mut::<STRIP>().0.get_mut(strip) else { return };
-        let mut sum = *e;
+        let mut sum = if BEGIN { 0.0 } else { *e };
         for ((w, d), c) in row.iter_mut().zip(d).zip(c) {
             sum += *w * d;
             *w -= x * c;
@@ -531,14 +628,32 @@ fn descend_strip<const W: usize>(
     }
 }
 
-/// All weights of a panel, where nothing is sent back.
+/// All weights and biases of a panel, where nothing is sent back.
 #[inline(never)]
-fn update_rows<const W: usize>(weights: &mut [[f32; W]], x: &[f32], c: &[f32; W]) {
-    let c = *c;
-    for (row, x) in weights.iter_mut().zip(x) {
-        for (w, c) in row.iter_mut().zip(c) {
-            *w -= x * c;
+fn update_rows<const W: usize>(
+    weights: &mut [[f32; W]],
+    biases: &mut [f32; W],
+    rate: f32,
+    x: &[f32],
+    d: &[f32; W],
+) {
+    let c = d.map(|d| d * rate);
+    take_row(biases, 1.0, &c);
+    let ((rows, left), (x, x_left)) = (weights.as_chunks_mut::<TURN>(), x.as_chunks::<TURN>());
+    for (rows, x) in rows.iter_mut().zip(x) {
+        for (row, x) in rows.iter_mut().zip(x) {
+            take_row(row, *x, &c);
         }
+    }
+    for (row, x) in left.iter_mut().zip(x_left) {
+        take_row(row, *x, &c);
+    }
+}
+
+#[inline(always)]
+fn take_row<const W: usize>(row: &mut [f32; W], x: f32, c: &[f32; W]) {
+    for (w, c) in row.iter_mut().zip(c) {
+        *w -= x * c;
     }
 }
 
@@ -551,7 +666,11 @@ fn descend_rows(
     x: &[f32],
     d: &[f32],
     mut e: Option<&mut [f32]>,
+    begin: bool,
 ) {
+    if let Some(e) = e.as_deref_mut().filter(|_| begin) {
+        e.fill(0.0);
+    }
     let mut x = x.iter();
     for (input, row) in panel.chunks_exact_mut(width.max(1)).enumerate() {
         if let Some(e) = e.as_deref_mut().and_then(|e| e.get_mut(input)) {
