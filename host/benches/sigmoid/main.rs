@@ -6,8 +6,8 @@
 mod fixed;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use derby::isa::{Isa, Work};
-use derby_core::lanes::Registers;
+use derby::isa::Isa;
+use derby_core::lanes::{Registers, Work};
 use derby_core::math;
 
 /// As many numbers as a batch of 10 has at 56 units.
