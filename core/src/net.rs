@@ -249,12 +249,11 @@ impl Net<'_> {
             return loss;
         }
         self.steps = self.steps.saturating_add(1);
-        let steps = self.steps;
         let carried = |layer| {
             let optimizer = entry.optimizer_of(layer);
             (optimizer.carried(), optimizer.is_plain(entry.decay))
         };
-        let memory = &mut *self.memory;
+        let mut step = Step { entry, count: self.steps, memory: self.memory };
         descend(
             isa,
             entry,
@@ -264,15 +263,7 @@ impl Net<'_> {
             scratch,
             carried,
             #[inline(always)]
-            |layer, parameters, x, d| {
-                let optimizer = entry.optimizer_of(layer);
-                let start = layer.below.saturating_mul(entry.hidden_optimizer.slots());
-                let memory = memory.get_mut(start..).unwrap_or_default();
-                let slots = optimizer.slots().saturating_mul(parameters.len());
-                let memory = memory.get_mut(..slots).unwrap_or_default();
-                let decay = entry.decay * optimizer.carried();
-                Step { isa, layer, parameters, memory, x, d, decay }.by(optimizer, steps);
-            },
+            |layer, parameters, x, d| step.take(isa, layer, parameters, x, d),
         );
         loss
     }
@@ -319,49 +310,71 @@ impl Net<'_> {
     }
 }
 
-/// A step of a layer that is to be taken.
-struct Step<'s, I> {
-    isa: I,
-    layer: Layer,
-    parameters: &'s mut [f32],
-    /// The optimizer's memory: its first slot, then its second.
-    memory: &'s mut [f32],
-    x: &'s [f32],
-    d: &'s [f32],
-    /// Factor of the weights that joins their gradients.
-    decay: f32,
+/// A step of a net's optimizers under way.
+struct Step<'u> {
+    entry: &'u Entry,
+    /// Steps with this one.
+    count: u32,
+    memory: &'u mut [f32],
 }
 
-impl<I: Registers> Step<'_, I> {
-    /// Takes it as step `t` of `optimizer`. There is a copy of the kernel for each rule, so that
-    /// gradients become steps while they are in registers; on a Cortex-M, which is short of flash
-    /// and not of time between two numbers, there is one for all.
-    #[inline(always)]
-    fn by(self, optimizer: Optimizer, t: u32) {
+impl Step<'_> {
+    /// Takes it for one layer. There is a copy of the kernel for each rule, so that gradients
+    /// become steps while they are in registers; on a Cortex-M, which is short of flash and not of
+    /// time between two numbers, there is one for all.
+    #[cfg_attr(target_arch = "arm", inline(never))]
+    #[cfg_attr(not(target_arch = "arm"), inline(always))]
+    fn take(
+        &mut self,
+        isa: impl Registers,
+        layer: Layer,
+        parameters: &mut [f32],
+        x: &[f32],
+        d: &[f32],
+    ) {
+        let Entry { hidden_optimizer, decay, .. } = *self.entry;
+        let optimizer = self.entry.optimizer_of(layer);
+        let start = layer.below.saturating_mul(hidden_optimizer.slots());
+        let memory = self.memory.get_mut(start..).unwrap_or_default();
+        let (first, rest) = memory.split_at_mut_checked(parameters.len()).unwrap_or_default();
+        let second = rest.get_mut(..parameters.len()).unwrap_or_default();
+        let decay = decay * optimizer.carried();
+        let layer_step = LayerStep { isa, layer, parameters, first, second, x, d, decay };
         if cfg!(target_arch = "arm") {
-            self.visit(optimizer.at(t));
+            layer_step.visit(optimizer.at(self.count));
         } else {
-            optimizer.visit(t, self);
+            optimizer.visit(self.count, layer_step);
         }
     }
 }
 
-impl<I: Registers> Visitor for Step<'_, I> {
+/// A step of one layer, whose rule is not yet known.
+struct LayerStep<'s, I> {
+    isa: I,
+    layer: Layer,
+    parameters: &'s mut [f32],
+    first: &'s mut [f32],
+    second: &'s mut [f32],
+    x: &'s [f32],
+    d: &'s [f32],
+    decay: f32,
+}
+
+impl<I: Registers> Visitor for LayerStep<'_, I> {
     #[inline(always)]
     fn visit(self, rule: impl Rule) {
         self.isa.apart(ByRule(self, rule));
     }
 }
 
-/// A step by a rule, as work that is compiled on its own: all in one function would take the
-/// compiler minutes.
-struct ByRule<'s, I, R>(Step<'s, I>, R);
+/// The same by a rule, as work that is compiled on its own: all rules in one function would take
+/// the compiler minutes.
+struct ByRule<'s, I, R>(LayerStep<'s, I>, R);
 
 impl<I, R: Rule> Work for ByRule<'_, I, R> {
     #[inline(always)]
     fn run(self, isa: impl Registers) {
-        let Self(Step { layer, parameters, memory, x, d, decay, .. }, rule) = self;
-        let (first, second) = memory.split_at_mut_checked(parameters.len()).unwrap_or_default();
+        let Self(LayerStep { layer, parameters, first, second, x, d, decay, .. }, rule) = self;
         kernel::gradient(isa, layer, parameters, x, d, Move { rule, decay, first, second });
     }
 }
