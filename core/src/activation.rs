@@ -27,9 +27,10 @@ pub enum Activation {
 /// The slope of [`Activation::LeakyRelu`] below 0.
 const LEAK: f32 = 0.01;
 
-/// Numbers in a turn of the loop over slopes: more where there are no vectors and flash may be
-/// spent on speed.
-const TURN: usize = if cfg!(all(target_arch = "arm", feature = "full")) { 4 } else { 1 };
+/// Numbers in a turn of the loop over slopes: more where a float unit has no vectors, and flash may
+/// be spent on speed.
+const TURN: usize =
+    if cfg!(all(target_arch = "arm", target_abi = "eabihf", feature = "full")) { 4 } else { 1 };
 
 impl Activation {
     /// Replaces the sums `z` of `width`-wide samples by their activations.
