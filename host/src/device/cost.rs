@@ -21,8 +21,8 @@ pub const fn base_flash(core: Core) -> usize {
     match core {
         Core::M0 => 45_700,
         Core::M3 => 44_500,
-        Core::M4F | Core::M7 => 46_400,
-        Core::M33 => 47_000,
+        Core::M4F | Core::M7 => 52_300,
+        Core::M33 => 53_100,
     }
 }
 
