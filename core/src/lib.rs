@@ -83,6 +83,9 @@ pub use snapshot::{SNAPSHOT_FORMAT, fingerprint};
 pub use storage::{Plan, Storage};
 pub use task::Task;
 
+/// Whether this build has all that there is; what it does not have, a race is refused with.
+const FULL: bool = cfg!(feature = "full");
+
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;

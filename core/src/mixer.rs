@@ -21,7 +21,7 @@ mod pooled;
 pub use gradient::{Positive, Slope};
 
 use crate::book::{Book, racing};
-use crate::{Entry, Optimizer};
+use crate::{Entry, FULL, Optimizer};
 
 /// How the mixing weights move.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -90,14 +90,14 @@ impl Mixing {
     pub const fn is_built(self) -> bool {
         match self {
             Self::Gradient { optimizer, .. } => optimizer.is_built(),
-            _ => cfg!(feature = "full"),
+            _ => FULL,
         }
     }
 
     /// Weights of each net: one for each output, or one for all of them.
     pub const fn columns(self, outputs: usize) -> usize {
         match self {
-            Self::Pooled { .. } | Self::Hedge { .. } if cfg!(feature = "full") => 1,
+            Self::Pooled { .. } | Self::Hedge { .. } if FULL => 1,
             _ => outputs,
         }
     }
@@ -299,9 +299,7 @@ impl<'a> Mixer<'a> {
 
 /// Adds the outputs, each times its weight, or all times the only one.
 fn add_weighted(sums: &mut [f32], row: &[f32], outputs: &[f32]) {
-    if cfg!(feature = "full")
-        && let [weight] = row
-    {
+    if FULL && let [weight] = row {
         sums.iter_mut().zip(outputs).for_each(|(sum, output)| *sum += weight * output);
     } else {
         add_product(sums, row, outputs);

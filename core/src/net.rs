@@ -92,6 +92,16 @@ impl Entry {
             && self.loss.suits(self.output)
     }
 
+    /// Whether this build has its optimizers, its activations and its loss; see the feature
+    /// `full`.
+    pub const fn is_built(&self) -> bool {
+        self.optimizer.is_built()
+            && self.hidden_optimizer.is_built()
+            && self.activation.is_built()
+            && self.output.is_built()
+            && self.loss.is_built()
+    }
+
     /// The optimizer of a layer.
     const fn optimizer_of(&self, layer: Layer) -> Optimizer {
         if layer.last { self.optimizer } else { self.hidden_optimizer }

@@ -1,6 +1,7 @@
 //! How gradients become steps. Definitions are PyTorch's (`torch.optim`), save the last two,
 //! which are the reference program's and serve the paper preset only.
 
+use crate::FULL;
 use crate::lanes::{Lanes, Portable};
 #[cfg(feature = "full")]
 use crate::{lanes::Register as _, math};
@@ -60,7 +61,7 @@ impl Optimizer {
 
     /// Whether this build has it; see the feature `full`.
     pub const fn is_built(self) -> bool {
-        cfg!(feature = "full") || matches!(self, Self::Sgd { .. })
+        FULL || matches!(self, Self::Sgd { .. })
     }
 
     /// Numbers of memory for each parameter.

@@ -9,8 +9,8 @@ use crate::book::{Book, Mean, racing};
 use crate::lanes::{Portable, Registers};
 use crate::mixer::Answers;
 use crate::{
-    Batch, BatchLoss, Entry, Event, Mixer, Mixing, Net, Optimizer, Plan, Reason, Referee,
-    Refereeing, SampleError, SetupError,
+    Batch, BatchLoss, Entry, Event, Mixer, Mixing, Net, Plan, Reason, Referee, Refereeing,
+    SampleError, SetupError,
 };
 
 /// How a race is run.
@@ -713,9 +713,8 @@ fn check(entries: &[Entry], settings: &Settings) -> Result<usize, SetupError> {
     if settings.held_back >= settings.batch || settings.stretch == 0 {
         return Err(SetupError::Batch);
     }
-    let mut optimizers = entries.iter().flat_map(|entry| [entry.optimizer, entry.hidden_optimizer]);
     let is_built = settings.mixing.is_built() && settings.refereeing.is_built();
-    if !is_built || !optimizers.all(Optimizer::is_built) {
+    if !is_built || !entries.iter().all(Entry::is_built) {
         return Err(SetupError::NotBuilt);
     }
     for (net, entry) in entries.iter().enumerate() {
