@@ -120,8 +120,9 @@ pub fn sigmoid(x: f32) -> f32 {
     falling_sigmoid(-x)
 }
 
-/// `1 / (1 + e^x)`
-#[inline(always)]
+/// `1 / (1 + e^x)`; where flash is short, one copy serves all.
+#[cfg_attr(feature = "full", inline(always))]
+#[cfg_attr(not(feature = "full"), inline(never))]
 fn falling_sigmoid(x: f32) -> f32 {
     #[cfg(all(target_arch = "arm", not(target_abi = "eabihf"), not(feature = "micromath")))]
     return f32::from_bits(crate::soft::falling_sigmoid(x.to_bits()));

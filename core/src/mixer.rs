@@ -10,7 +10,7 @@
 //! the weights and [`Mixer::rebalance`] makes each output's sum 1; between the two a referee may
 //! look at them, as the paper's does.
 
-#[cfg(test)]
+#[cfg(all(test, feature = "full"))]
 mod golden;
 mod gradient;
 #[cfg(feature = "full")]
@@ -20,7 +20,7 @@ mod pooled;
 
 pub use gradient::{Positive, Slope};
 
-use crate::book::{Book, racing};
+use crate::book::{Book, count_racing, racing};
 use crate::{Entry, FULL, Optimizer};
 
 /// How the mixing weights move.
@@ -208,10 +208,11 @@ impl<'a> Mixer<'a> {
 
     /// One net's weights by output, or its one weight; empty when there is no such net.
     pub fn row(&self, net: usize) -> &[f32] {
-        self.weights.chunks_exact(self.columns()).nth(net).unwrap_or_default()
+        row(self.weights, self.columns(), net)
     }
 
     /// The trust in a net: the mean of its weights over the outputs.
+    #[cfg_attr(target_arch = "arm", inline(never))]
     pub fn trust(&self, net: usize) -> f32 {
         let mut sum = 0.0;
         self.row(net).iter().for_each(|w| sum += w);
@@ -275,7 +276,7 @@ impl<'a> Mixer<'a> {
         self.mixture.fill(0.0);
         for net in racing(books) {
             let columns = self.columns();
-            let row = self.weights.chunks_exact(columns).nth(net).unwrap_or_default();
+            let row = row(self.weights, columns, net);
             let samples = self.mixture.chunks_exact_mut(width).zip(answers.of(net, width));
             samples.for_each(|(mixed, outputs)| add_weighted(mixed, row, outputs));
         }
@@ -295,6 +296,12 @@ impl<'a> Mixer<'a> {
     fn samples(&self, targets: &[f32]) -> usize {
         targets.len() / self.outputs.max(1)
     }
+}
+
+/// One net's weights.
+fn row(weights: &[f32], columns: usize, net: usize) -> &[f32] {
+    let start = net.saturating_mul(columns);
+    weights.get(start..).and_then(|rest| rest.get(..columns)).unwrap_or_default()
 }
 
 /// Adds the outputs, each times its weight, or all times the only one.
@@ -344,11 +351,9 @@ fn rebalance(weights: &mut [f32], columns: usize, books: &[Book]) {
     for at in 0..columns {
         let mut sum = 0.0;
         column(weights, columns, at, books).for_each(|w| sum += w);
-        if sum > 0.0 && sum.is_finite() {
-            column_mut(weights, columns, at, books).for_each(|w| *w /= sum);
-        } else {
-            let equal = 1.0 / racing(books).count() as f32;
-            column_mut(weights, columns, at, books).for_each(|w| *w = equal);
-        }
+        let is_held = sum > 0.0 && sum.is_finite();
+        let equal = 1.0 / count_racing(books) as f32;
+        column_mut(weights, columns, at, books)
+            .for_each(|w| *w = if is_held { *w / sum } else { equal });
     }
 }

@@ -162,7 +162,8 @@ impl Entry {
 
     /// Runs `samples` samples through the net, leaves the hidden activations in `hidden`, layer
     /// by layer, and the outputs in `out`.
-    #[inline(always)]
+    #[cfg_attr(target_arch = "arm", inline(never))]
+    #[cfg_attr(not(target_arch = "arm"), inline(always))]
     fn forward<'x>(
         &self,
         isa: impl Registers,
@@ -173,15 +174,12 @@ impl Entry {
         mut hidden: &'x mut [f32],
     ) {
         for layer in self.shape.weight_layers() {
-            let Some((own, rest)) = parameters.split_at_checked(layer.parameters()) else { return };
-            parameters = rest;
+            let Some(own) = parameters.split_off(..layer.parameters()) else { return };
             let z = if layer.last {
                 core::mem::take(&mut out)
             } else {
                 let values = samples.saturating_mul(layer.fan_out);
-                let taken = core::mem::take(&mut hidden).split_at_mut_checked(values);
-                let Some((z, rest)) = taken else { return };
-                hidden = rest;
+                let Some(z) = hidden.split_off_mut(..values) else { return };
                 z
             };
             kernel::forward(isa, layer, own, samples, x, z);
@@ -294,14 +292,17 @@ impl Net<'_> {
         let Entry { shape, output, loss, .. } = *self.entry;
         self.entry.forward(isa, self.parameters, batch.samples, batch.inputs, out, scratch);
         let width = shape.outputs.max(1);
-        let mut losses = out
-            .chunks_exact(width)
-            .zip(batch.targets.chunks_exact(width))
-            .map(|(a, y)| loss.of(output, a, y));
         let trained = batch.samples.saturating_sub(batch.held_back);
+        let mut sums = BatchLoss::default();
+        let samples = out.chunks_exact(width).zip(batch.targets.chunks_exact(width));
+        for (sample, (a, y)) in samples.take(batch.samples).enumerate() {
+            let sum = if sample < trained { &mut sums.trained } else { &mut sums.held_back };
+            *sum += loss.of(output, a, y);
+        }
+        let mean = |sum, count| if count == 0 { 0.0 } else { sum / count as f32 };
         BatchLoss {
-            trained: mean(losses.by_ref(), trained),
-            held_back: mean(losses, batch.held_back),
+            trained: mean(sums.trained, trained),
+            held_back: mean(sums.held_back, batch.held_back),
         }
     }
 }
@@ -351,17 +352,6 @@ impl<I> Update<I> for Keep<'_> {
         let gradients = run.gradients.as_flattened();
         own.zip(gradients).for_each(|(slot, gradient)| *slot = *gradient);
     }
-}
-
-/// The mean of the next `count` numbers, summed in order; 0 of none.
-#[inline(always)]
-fn mean(numbers: impl Iterator<Item = f32>, count: usize) -> f32 {
-    if count == 0 {
-        return 0.0;
-    }
-    let mut sum = 0.0;
-    numbers.take(count).for_each(|number| sum += number);
-    sum / count as f32
 }
 
 /// The backward pass, from the outputs that the forward pass left in `out` and the hidden

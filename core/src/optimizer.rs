@@ -67,6 +67,7 @@ impl Optimizer {
     /// Numbers of memory for each parameter.
     pub const fn slots(self) -> usize {
         match self {
+            _ if !self.is_built() => 0,
             Self::Sgd { .. } => 0,
             Self::Momentum { .. } | Self::Adagrad { .. } | Self::PaperSgd { .. } => 1,
             Self::RmsProp { momentum, .. } => {

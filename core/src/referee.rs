@@ -9,7 +9,7 @@ mod faded;
 mod halving;
 mod paper;
 
-use crate::book::{Book, racing};
+use crate::book::{Book, count_racing};
 use crate::{Entry, FULL, Mixer};
 
 /// The rule by which nets leave.
@@ -140,7 +140,7 @@ impl<'a> Referee<'a> {
 
     /// Whether nobody will leave any more. Where nets may return, nobody until they do.
     pub fn is_done(&self, books: &[Book]) -> bool {
-        racing(books).count() <= self.keep
+        count_racing(books) <= self.keep
     }
 
     /// The samples at which [`Self::look`] is due.

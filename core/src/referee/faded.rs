@@ -2,7 +2,7 @@
 
 use super::Reason;
 use crate::Mixer;
-use crate::book::{Book, racing};
+use crate::book::{Book, count_racing, racing};
 
 /// The share of the best at which [`super::Refereeing::Faded`] lets go.
 const SHARE: f32 = 1.0 / 20.0;
@@ -17,7 +17,7 @@ pub(super) fn check(
     let best = racing(books).map(|net| without_largest(mixer.row(net)));
     let best = best.fold(0.0, |best, sum| if sum > best { sum } else { best });
     for net in 0..books.len() {
-        if racing(books).count() <= keep {
+        if count_racing(books) <= keep {
             return;
         }
         let faded = without_largest(mixer.row(net)) <= best * SHARE;
