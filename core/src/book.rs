@@ -14,7 +14,7 @@ impl Mean {
     pub(crate) const NONE: Self = Self { sum: 0.0, carry: 0.0, count: 0 };
 
     /// Takes one number in.
-    #[cfg_attr(target_arch = "arm", inline(never))]
+    #[cfg_attr(not(feature = "full"), inline(never))]
     pub(crate) fn add(&mut self, number: f32) {
         let number = number - self.carry;
         let sum = self.sum + number;
@@ -95,7 +95,7 @@ impl Book {
 }
 
 /// How many nets race.
-#[cfg_attr(target_arch = "arm", inline(never))]
+#[cfg_attr(not(feature = "full"), inline(never))]
 pub(crate) fn count_racing(books: &[Book]) -> usize {
     books.iter().filter(|book| book.races()).count()
 }

@@ -27,8 +27,7 @@
 //! fused, and nothing reads a clock. The crate never allocates, never panics and has no unsafe
 //! code.
 //!
-//! On a Cortex-M flash counts: what is called in several places and takes little of the time is
-//! there in one copy (`inline(never)`).
+//! Without the feature `full` flash counts: what several places call is there in one copy.
 #![no_std]
 #![deny(
     clippy::indexing_slicing,

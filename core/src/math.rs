@@ -120,7 +120,7 @@ pub fn sigmoid(x: f32) -> f32 {
     falling_sigmoid(-x)
 }
 
-/// `1 / (1 + e^x)`; where flash is short, one copy serves all.
+/// `1 / (1 + e^x)`
 #[cfg_attr(feature = "full", inline(always))]
 #[cfg_attr(not(feature = "full"), inline(never))]
 fn falling_sigmoid(x: f32) -> f32 {

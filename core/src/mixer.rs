@@ -212,7 +212,7 @@ impl<'a> Mixer<'a> {
     }
 
     /// The trust in a net: the mean of its weights over the outputs.
-    #[cfg_attr(target_arch = "arm", inline(never))]
+    #[cfg_attr(not(feature = "full"), inline(never))]
     pub fn trust(&self, net: usize) -> f32 {
         let mut sum = 0.0;
         self.row(net).iter().for_each(|w| sum += w);

@@ -162,8 +162,8 @@ impl Entry {
 
     /// Runs `samples` samples through the net, leaves the hidden activations in `hidden`, layer
     /// by layer, and the outputs in `out`.
-    #[cfg_attr(target_arch = "arm", inline(never))]
-    #[cfg_attr(not(target_arch = "arm"), inline(always))]
+    #[cfg_attr(feature = "full", inline(always))]
+    #[cfg_attr(not(feature = "full"), inline(never))]
     fn forward<'x>(
         &self,
         isa: impl Registers,
@@ -293,17 +293,17 @@ impl Net<'_> {
         self.entry.forward(isa, self.parameters, batch.samples, batch.inputs, out, scratch);
         let width = shape.outputs.max(1);
         let trained = batch.samples.saturating_sub(batch.held_back);
-        let mut sums = BatchLoss::default();
-        let samples = out.chunks_exact(width).zip(batch.targets.chunks_exact(width));
-        for (sample, (a, y)) in samples.take(batch.samples).enumerate() {
-            let sum = if sample < trained { &mut sums.trained } else { &mut sums.held_back };
-            *sum += loss.of(output, a, y);
-        }
-        let mean = |sum, count| if count == 0 { 0.0 } else { sum / count as f32 };
-        BatchLoss {
-            trained: mean(sums.trained, trained),
-            held_back: mean(sums.held_back, batch.held_back),
-        }
+        let (mut out, mut targets) = (&*out, batch.targets);
+        let mut mean = |count: usize| {
+            let mut sum = 0.0;
+            for _ in 0..count {
+                let (a, y) = (out.split_off(..width), targets.split_off(..width));
+                let (Some(a), Some(y)) = (a, y) else { break };
+                sum += loss.of(output, a, y);
+            }
+            if count == 0 { 0.0 } else { sum / count as f32 }
+        };
+        BatchLoss { trained: mean(trained), held_back: mean(batch.held_back) }
     }
 }
 

@@ -474,7 +474,7 @@ impl<'a> Race<'a> {
     }
 
     /// The losses of net `net` in batch `at` of the stretch.
-    #[cfg_attr(target_arch = "arm", inline(never))]
+    #[cfg_attr(not(feature = "full"), inline(never))]
     fn losses_of(&self, net: usize, at: usize) -> Option<BatchLoss> {
         let stride = Plan::record_of_one(self.outputs, &self.settings);
         let losses = self.record.get(net.saturating_mul(stride)..)?.as_chunks().0;

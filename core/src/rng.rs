@@ -7,7 +7,7 @@ pub struct Stream([u32; 4]);
 impl Stream {
     /// The stream of `seed` that serves `purpose`: two purposes share no numbers, so that
     /// asking for one more of one changes nothing in another.
-    #[cfg_attr(target_arch = "arm", inline(never))]
+    #[cfg_attr(not(feature = "full"), inline(never))]
     pub fn new(seed: u64, purpose: u64) -> Self {
         // As the authors advise, the state is drawn from SplitMix64. No two numbers in a row of
         // that are 0, so that the state is not, from which nothing would come.
@@ -52,7 +52,7 @@ impl Stream {
 }
 
 /// The `nth` number, counted from 1, of SplitMix64 (Steele, Lea and Flood) from this seed.
-#[cfg_attr(target_arch = "arm", inline(never))]
+#[cfg_attr(not(feature = "full"), inline(never))]
 fn split_mix(seed: u64, nth: u64) -> u64 {
     let z = seed.wrapping_add(nth.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -58,7 +58,7 @@ impl Shape {
     }
 
     /// The layer of weights at `index`, counted from the inputs.
-    #[cfg_attr(target_arch = "arm", inline(never))]
+    #[cfg_attr(not(feature = "full"), inline(never))]
     pub const fn layer(self, index: usize) -> Layer {
         let fan_out = if index < self.layers { self.hidden } else { self.outputs };
         let last = index >= self.layers;
@@ -87,7 +87,7 @@ impl Shape {
     }
 
     /// Weights and biases of the whole net.
-    #[cfg_attr(target_arch = "arm", inline(never))]
+    #[cfg_attr(not(feature = "full"), inline(never))]
     pub const fn parameters(self) -> usize {
         let last = self.layer(self.layers);
         last.below.saturating_add(last.parameters())
