@@ -1,6 +1,6 @@
 //! What a unit does with its sum.
 
-use crate::math;
+use crate::{FULL, math};
 
 /// An activation function `a = f(z)`, with the derivative written in terms of `a`, so that the
 /// backward pass needs no memory of `z`.
@@ -33,6 +33,11 @@ const TURN: usize =
     if cfg!(all(target_arch = "arm", target_abi = "eabihf", feature = "full")) { 4 } else { 1 };
 
 impl Activation {
+    /// Whether this build has it; see the feature `full`.
+    pub const fn is_built(self) -> bool {
+        FULL || !matches!(self, Self::Softplus | Self::Softmax)
+    }
+
     /// Replaces the sums `z` of `width`-wide samples by their activations.
     #[cfg_attr(target_arch = "arm", inline(never))]
     #[cfg_attr(not(target_arch = "arm"), inline(always))]
@@ -42,9 +47,9 @@ impl Activation {
             Self::Tanh => map(z, math::tanh),
             Self::Relu => map(z, |z| if z > 0.0 { z } else { 0.0 }),
             Self::LeakyRelu => map(z, |z| if z > 0.0 { z } else { LEAK * z }),
-            Self::Softplus => map(z, math::softplus),
-            Self::Identity => {}
-            Self::Softmax => z.chunks_exact_mut(width.max(1)).for_each(softmax),
+            Self::Softplus if FULL => map(z, math::softplus),
+            Self::Softmax if FULL => z.chunks_exact_mut(width.max(1)).for_each(softmax),
+            Self::Identity | Self::Softplus | Self::Softmax => {}
         }
     }
 
@@ -58,8 +63,8 @@ impl Activation {
             Self::Tanh => zip(deltas, activations, |d, a| d * (1.0 - a * a)),
             Self::Relu => zip(deltas, activations, |d, a| if a > 0.0 { d } else { 0.0 }),
             Self::LeakyRelu => zip(deltas, activations, |d, a| if a > 0.0 { d } else { LEAK * d }),
-            Self::Softplus => zip(deltas, activations, |d, a| d * (1.0 - math::exp(-a))),
-            Self::Identity | Self::Softmax => {}
+            Self::Softplus if FULL => zip(deltas, activations, |d, a| d * (1.0 - math::exp(-a))),
+            Self::Identity | Self::Softplus | Self::Softmax => {}
         }
     }
 

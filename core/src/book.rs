@@ -14,6 +14,7 @@ impl Mean {
     pub(crate) const NONE: Self = Self { sum: 0.0, carry: 0.0, count: 0 };
 
     /// Takes one number in.
+    #[cfg_attr(not(feature = "full"), inline(never))]
     pub(crate) fn add(&mut self, number: f32) {
         let number = number - self.carry;
         let sum = self.sum + number;
@@ -91,6 +92,12 @@ impl Book {
         self.trained = Mean::NONE;
         self.held_back = Mean::NONE;
     }
+}
+
+/// How many nets race.
+#[cfg_attr(not(feature = "full"), inline(never))]
+pub(crate) fn count_racing(books: &[Book]) -> usize {
+    books.iter().filter(|book| book.races()).count()
 }
 
 /// The places of the nets that race.

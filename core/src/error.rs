@@ -26,8 +26,8 @@ pub enum SetupError {
     },
     /// A batch has no sample to learn from.
     Batch,
-    /// An optimizer, the mixer or the referee is not in this build of the crate; see the feature
-    /// `full`.
+    /// An optimizer, an activation, a loss, the mixer or the referee is not in this build of the
+    /// crate; see the feature `full`.
     NotBuilt,
     /// The memory is too small.
     Memory {
@@ -65,8 +65,8 @@ impl fmt::Display for SetupError {
             Self::NotBuilt => {
                 write!(
                     f,
-                    "an optimizer, the mixer or the referee is not in this build; it needs the \
-                     feature full"
+                    "an optimizer, activation or loss, the mixer or the referee is not in this \
+                     build; it needs the feature full"
                 )
             }
             Self::Memory { needed, given } => {

@@ -25,6 +25,7 @@
 //! Lanes hold different outputs (or inputs) and never parts of one sum; no product is fused
 //! with an addition. So neither the width of a register nor the number of threads can show.
 
+use crate::FULL;
 use crate::lanes::Lanes;
 use crate::shape::Layer;
 
@@ -44,7 +45,7 @@ pub(crate) use soft::{backward, descend, forward, gradient};
 pub(crate) use wide::{backward, descend, forward, gradient};
 
 /// Whether `descend` is more than its definition, and there is flash to spend on it.
-pub(crate) const FUSED: bool = cfg!(all(target_arch = "arm", feature = "full"));
+pub(crate) const FUSED: bool = FULL && cfg!(target_arch = "arm");
 
 /// The width of the panel that starts with `left` outputs to go.
 const fn panel_width(left: usize) -> usize {

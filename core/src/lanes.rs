@@ -70,7 +70,8 @@ impl Registers for Portable {
     // 8 of the 16 registers of 4 numbers that any vector unit has.
     const SAMPLES: usize = 2;
 
-    #[inline(never)]
+    #[cfg_attr(target_arch = "arm", inline(always))]
+    #[cfg_attr(not(target_arch = "arm"), inline(never))]
     fn apart(self, work: impl Work) {
         work.run(self);
     }

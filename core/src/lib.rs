@@ -26,6 +26,8 @@
 //! The same seeds and samples give the same bits on every machine: no operation is reordered or
 //! fused, and nothing reads a clock. The crate never allocates, never panics and has no unsafe
 //! code.
+//!
+//! Without the feature `full` flash counts: what several places call is there in one copy.
 #![no_std]
 #![deny(
     clippy::indexing_slicing,
@@ -82,6 +84,9 @@ pub use shape::{Layer, Shape};
 pub use snapshot::{SNAPSHOT_FORMAT, fingerprint};
 pub use storage::{Plan, Storage};
 pub use task::Task;
+
+/// Whether this build has all that there is; what it does not have, a race is refused with.
+const FULL: bool = cfg!(feature = "full");
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

@@ -1,6 +1,6 @@
 //! How wrong an output is, and which way it should move.
 
-use crate::{Activation, math};
+use crate::{Activation, FULL, math};
 
 /// A loss, summed over a sample's outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +18,11 @@ pub enum Loss {
 const LEAST: f32 = 1e-7;
 
 impl Loss {
+    /// Whether this build has it; see the feature `full`.
+    pub const fn is_built(self) -> bool {
+        FULL || matches!(self, Self::Squared)
+    }
+
     /// Whether the loss is defined for outputs of this activation.
     pub const fn suits(self, output: Activation) -> bool {
         match self {
@@ -32,22 +37,18 @@ impl Loss {
     pub fn of(self, output: Activation, a: &[f32], y: &[f32]) -> f32 {
         let pairs = a.iter().zip(y);
         let mut sum = 0.0;
-        match self {
-            Self::Squared => {
-                pairs.for_each(|(a, y)| sum += (a - y) * (a - y));
-                0.5 * sum
-            }
-            Self::CrossEntropy => {
-                let both = !matches!(output, Activation::Softmax);
-                for (&a, &y) in pairs {
-                    sum -= surprise(y, a);
-                    if both {
-                        sum -= surprise(1.0 - y, 1.0 - a);
-                    }
-                }
-                sum
+        if self == Self::Squared || !FULL {
+            pairs.for_each(|(a, y)| sum += (a - y) * (a - y));
+            return 0.5 * sum;
+        }
+        let both = output != Activation::Softmax;
+        for (&a, &y) in pairs {
+            sum -= surprise(y, a);
+            if both {
+                sum -= surprise(1.0 - y, 1.0 - a);
             }
         }
+        sum
     }
 
     /// Writes the loss's slope by each output's sum: `delta_j = dL / dz_j`, for samples
@@ -68,7 +69,7 @@ impl Loss {
         // Behind softmax and sigmoid the cross-entropy's slope is a - y itself.
         if self == Self::Squared {
             output.chain(deltas, a);
-            if output == Activation::Softmax {
+            if FULL && output == Activation::Softmax {
                 let width = width.max(1);
                 let samples = deltas.chunks_exact_mut(width).zip(a.chunks_exact(width));
                 samples.for_each(|(deltas, a)| through_softmax(deltas, a));

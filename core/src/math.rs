@@ -134,7 +134,8 @@ pub(crate) mod polynomial {
 }
 
 /// The logistic function `1 / (1 + e^-x)`, with an absolute error below 1.2e-7.
-#[inline(always)]
+#[cfg_attr(feature = "full", inline(always))]
+#[cfg_attr(not(feature = "full"), inline(never))]
 pub fn sigmoid(x: f32) -> f32 {
     #[cfg(feature = "micromath")]
     return 1.0 / (1.0 + exp(-x));

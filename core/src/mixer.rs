@@ -10,7 +10,7 @@
 //! the weights and [`Mixer::rebalance`] makes each output's sum 1; between the two a referee may
 //! look at them, as the paper's does.
 
-#[cfg(test)]
+#[cfg(all(test, feature = "full"))]
 mod golden;
 mod gradient;
 #[cfg(feature = "full")]
@@ -20,8 +20,8 @@ mod pooled;
 
 pub use gradient::{Positive, Slope};
 
-use crate::book::{Book, racing};
-use crate::{Entry, Optimizer};
+use crate::book::{Book, count_racing, racing};
+use crate::{Entry, FULL, Optimizer};
 
 /// How the mixing weights move.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -90,14 +90,14 @@ impl Mixing {
     pub const fn is_built(self) -> bool {
         match self {
             Self::Gradient { optimizer, .. } => optimizer.is_built(),
-            _ => cfg!(feature = "full"),
+            _ => FULL,
         }
     }
 
     /// Weights of each net: one for each output, or one for all of them.
     pub const fn columns(self, outputs: usize) -> usize {
         match self {
-            Self::Pooled { .. } | Self::Hedge { .. } if cfg!(feature = "full") => 1,
+            Self::Pooled { .. } | Self::Hedge { .. } if FULL => 1,
             _ => outputs,
         }
     }
@@ -208,10 +208,11 @@ impl<'a> Mixer<'a> {
 
     /// One net's weights by output, or its one weight; empty when there is no such net.
     pub fn row(&self, net: usize) -> &[f32] {
-        self.weights.chunks_exact(self.columns()).nth(net).unwrap_or_default()
+        row(self.weights, self.columns(), net)
     }
 
     /// The trust in a net: the mean of its weights over the outputs.
+    #[cfg_attr(not(feature = "full"), inline(never))]
     pub fn trust(&self, net: usize) -> f32 {
         let mut sum = 0.0;
         self.row(net).iter().for_each(|w| sum += w);
@@ -275,7 +276,7 @@ impl<'a> Mixer<'a> {
         self.mixture.fill(0.0);
         for net in racing(books) {
             let columns = self.columns();
-            let row = self.weights.chunks_exact(columns).nth(net).unwrap_or_default();
+            let row = row(self.weights, columns, net);
             let samples = self.mixture.chunks_exact_mut(width).zip(answers.of(net, width));
             samples.for_each(|(mixed, outputs)| add_weighted(mixed, row, outputs));
         }
@@ -297,11 +298,15 @@ impl<'a> Mixer<'a> {
     }
 }
 
+/// One net's weights.
+fn row(weights: &[f32], columns: usize, net: usize) -> &[f32] {
+    let start = net.saturating_mul(columns);
+    weights.get(start..).and_then(|rest| rest.get(..columns)).unwrap_or_default()
+}
+
 /// Adds the outputs, each times its weight, or all times the only one.
 fn add_weighted(sums: &mut [f32], row: &[f32], outputs: &[f32]) {
-    if cfg!(feature = "full")
-        && let [weight] = row
-    {
+    if FULL && let [weight] = row {
         sums.iter_mut().zip(outputs).for_each(|(sum, output)| *sum += weight * output);
     } else {
         add_product(sums, row, outputs);
@@ -346,11 +351,9 @@ fn rebalance(weights: &mut [f32], columns: usize, books: &[Book]) {
     for at in 0..columns {
         let mut sum = 0.0;
         column(weights, columns, at, books).for_each(|w| sum += w);
-        if sum > 0.0 && sum.is_finite() {
-            column_mut(weights, columns, at, books).for_each(|w| *w /= sum);
-        } else {
-            let equal = 1.0 / racing(books).count() as f32;
-            column_mut(weights, columns, at, books).for_each(|w| *w = equal);
-        }
+        let is_held = sum > 0.0 && sum.is_finite();
+        let equal = 1.0 / count_racing(books) as f32;
+        column_mut(weights, columns, at, books)
+            .for_each(|w| *w = if is_held { *w / sum } else { equal });
     }
 }

@@ -93,6 +93,16 @@ impl Entry {
             && self.loss.suits(self.output)
     }
 
+    /// Whether this build has its optimizers, its activations and its loss; see the feature
+    /// `full`.
+    pub const fn is_built(&self) -> bool {
+        self.optimizer.is_built()
+            && self.hidden_optimizer.is_built()
+            && self.activation.is_built()
+            && self.output.is_built()
+            && self.loss.is_built()
+    }
+
     /// The optimizer of a layer.
     const fn optimizer_of(&self, layer: Layer) -> Optimizer {
         if layer.last { self.optimizer } else { self.hidden_optimizer }
@@ -153,7 +163,8 @@ impl Entry {
 
     /// Runs `samples` samples through the net, leaves the hidden activations in `hidden`, layer
     /// by layer, and the outputs in `out`.
-    #[inline(always)]
+    #[cfg_attr(feature = "full", inline(always))]
+    #[cfg_attr(not(feature = "full"), inline(never))]
     fn forward<'x>(
         &self,
         isa: impl Registers,
@@ -164,15 +175,12 @@ impl Entry {
         mut hidden: &'x mut [f32],
     ) {
         for layer in self.shape.weight_layers() {
-            let Some((own, rest)) = parameters.split_at_checked(layer.parameters()) else { return };
-            parameters = rest;
+            let Some(own) = parameters.split_off(..layer.parameters()) else { return };
             let z = if layer.last {
                 core::mem::take(&mut out)
             } else {
                 let values = samples.saturating_mul(layer.fan_out);
-                let taken = core::mem::take(&mut hidden).split_at_mut_checked(values);
-                let Some((z, rest)) = taken else { return };
-                hidden = rest;
+                let Some(z) = hidden.split_off_mut(..values) else { return };
                 z
             };
             kernel::forward(isa, layer, own, samples, x, z);

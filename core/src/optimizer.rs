@@ -3,6 +3,7 @@
 
 mod rule;
 
+use crate::FULL;
 use crate::lanes::{Lanes, Portable};
 #[cfg(feature = "full")]
 use crate::math;
@@ -63,12 +64,13 @@ impl Optimizer {
 
     /// Whether this build has it; see the feature `full`.
     pub const fn is_built(self) -> bool {
-        cfg!(feature = "full") || matches!(self, Self::Sgd { .. })
+        FULL || matches!(self, Self::Sgd { .. })
     }
 
     /// Numbers of memory for each parameter.
     pub const fn slots(self) -> usize {
         match self {
+            _ if !self.is_built() => 0,
             Self::Sgd { .. } => 0,
             Self::Momentum { .. } | Self::Adagrad { .. } | Self::PaperSgd { .. } => 1,
             Self::RmsProp { momentum, .. } => {

@@ -5,12 +5,12 @@
 //! threads like) and leave its outputs in a record, and the mixer then walks the record batch by
 //! batch: the same bits as if all had gone in step. A stretch ends where somebody could leave.
 
-use crate::book::{Book, Mean, racing};
+use crate::book::{Book, Mean, count_racing, racing};
 use crate::lanes::{Portable, Registers};
 use crate::mixer::Answers;
 use crate::{
-    Batch, BatchLoss, Entry, Event, Mixer, Mixing, Net, Optimizer, Plan, Reason, Referee,
-    Refereeing, SampleError, SetupError,
+    Batch, BatchLoss, Entry, Event, Mixer, Mixing, Net, Plan, Reason, Referee, Refereeing,
+    SampleError, SetupError, Shape,
 };
 
 /// How a race is run.
@@ -164,6 +164,10 @@ pub type Sink<'s> = dyn FnMut(Event<&[f32]>) + 's;
 pub struct Race<'a> {
     entries: &'a [Entry],
     settings: Settings,
+    /// Width of a sample.
+    inputs: usize,
+    /// Width of a target.
+    outputs: usize,
     books: &'a mut [Book],
     /// `[net]`, each as its entry lays it out.
     parameters: &'a mut [f32],
@@ -171,7 +175,7 @@ pub struct Race<'a> {
     optimizers: &'a mut [f32],
     mixer: Mixer<'a>,
     referee: Referee<'a>,
-    /// `[net]`: outputs of a stretch, then its losses.
+    /// `[net]`: two losses for each batch of a stretch, then its outputs.
     record: &'a mut [f32],
     /// The batch that fills up: inputs, then targets.
     batch_inputs: &'a mut [f32],
@@ -194,7 +198,7 @@ pub struct Race<'a> {
 crate::snapshot::state!(
     Race<'_>: pending, samples, due, mixture, referee, mixer, books, parameters, optimizers,
         batch_inputs, batch_targets;
-    not entries, settings, record, scratch, losses
+    not entries, settings, inputs, outputs, record, scratch, losses
 );
 
 impl<'a> Race<'a> {
@@ -210,24 +214,17 @@ impl<'a> Race<'a> {
         memory: &'a mut [f32],
         books: &'a mut [Book],
     ) -> Result<Self, SetupError> {
-        let outputs = check(entries, &settings)?;
+        let Shape { inputs, outputs, .. } = check(entries, &settings)?;
         let plan = Plan::of(entries, &settings);
         let too_small = SetupError::Memory { needed: plan.total(), given: memory.len() };
         let too_few = SetupError::Books { needed: entries.len(), given: books.len() };
-        if memory.len() < plan.total() {
-            return Err(too_small);
-        }
+        let memory = memory.get_mut(..plan.total()).ok_or(too_small)?;
         let books = books.get_mut(..entries.len()).ok_or(too_few)?;
         books.fill(Book::NEW);
 
+        memory.fill(0.0);
         let mut rest = memory;
-        let mut carve = |numbers: usize| {
-            let taken = core::mem::take(&mut rest).split_at_mut_checked(numbers);
-            let (own, others) = taken.ok_or(too_small)?;
-            rest = others;
-            own.fill(0.0);
-            Ok(own)
-        };
+        let mut carve = |numbers: usize| rest.split_off_mut(..numbers).ok_or(too_small);
         let parameters = carve(plan.parameters)?;
         let optimizers = carve(plan.optimizers)?;
         let mixer = Mixer::new(
@@ -247,14 +244,14 @@ impl<'a> Race<'a> {
 
         let mut undrawn = &mut *parameters;
         for entry in entries {
-            let own = core::mem::take(&mut undrawn).split_at_mut_checked(entry.shape.parameters());
-            let (own, others) = own.ok_or(too_small)?;
-            entry.start(own);
-            undrawn = others;
+            let own = undrawn.split_off_mut(..entry.shape.parameters());
+            entry.start(own.ok_or(too_small)?);
         }
         Ok(Self {
             entries,
             settings,
+            inputs,
+            outputs,
             books,
             parameters,
             optimizers,
@@ -343,7 +340,7 @@ impl<'a> Race<'a> {
         crew: &mut impl Crew,
         sink: &mut Sink<'_>,
     ) -> Result<(), SampleError> {
-        let (width, outputs) = (self.inputs(), self.outputs());
+        let (width, outputs) = (self.inputs, self.outputs);
         let samples = validate(inputs, width, targets, outputs)?;
         let batch = self.settings.batch;
         let mut left = samples;
@@ -382,24 +379,24 @@ impl<'a> Race<'a> {
 
     /// Runs whole batches, no more than fit the record and no further than the next check.
     fn run(&mut self, inputs: &[f32], targets: &[f32], crew: &mut impl Crew, sink: &mut Sink<'_>) {
-        let Settings { batch, stretch, .. } = self.settings;
-        let values = batch.saturating_mul(self.outputs());
-        let stride = Plan::record_of_one(self.outputs(), &self.settings);
-        let outputs_end = values.saturating_mul(stretch);
-        // What is not judged lies at the start of each batch.
-        let skipped = batch.saturating_sub(self.settings.judged()).saturating_mul(self.outputs());
+        let batch = self.settings.batch;
+        let values = batch.saturating_mul(self.outputs);
+        let stride = Plan::record_of_one(self.outputs, &self.settings);
+        // A net's record begins with its losses, and a batch with what is not judged.
+        let skipped = batch.saturating_sub(self.settings.judged()).saturating_mul(self.outputs);
+        let before = self.settings.stretch.saturating_mul(2).saturating_add(skipped);
 
         let mut alone = self.train(0, inputs, targets, crew);
         for (at, wanted) in targets.chunks_exact(values.max(1)).enumerate() {
-            self.score_losses(at, stride, outputs_end, sink);
-            let last = racing(self.books).count() == 1;
-            if !alone && last && self.has_stopped(at, stride, outputs_end) {
+            self.score_losses(at, sink);
+            let last = count_racing(self.books) == 1;
+            if !alone && last && self.has_stopped(at) {
                 // The others have left in this stretch, and the last one stopped in it as they
                 // did. It goes on, as it would have batch by batch.
                 alone = true;
                 self.train(at.saturating_add(1), inputs, targets, crew);
             }
-            let start = at.saturating_mul(values).saturating_add(skipped);
+            let start = at.saturating_mul(values).saturating_add(before);
             let answers = Answers { record: self.record, stride, start };
             let judged = wanted.get(skipped..).unwrap_or_default();
             let loss = self.mixer.learn(self.entries, self.books, answers, judged);
@@ -430,29 +427,24 @@ impl<'a> Race<'a> {
         crew: &mut impl Crew,
     ) -> bool {
         let Settings { batch, held_back, stretch, .. } = self.settings;
-        let values = batch.saturating_mul(self.outputs());
-        let stride = Plan::record_of_one(self.outputs(), &self.settings);
-        let outputs_end = values.saturating_mul(stretch);
+        let values = batch.saturating_mul(self.outputs);
+        let stride = Plan::record_of_one(self.outputs, &self.settings);
         let skipped = from.saturating_mul(batch);
         // Where this is not the start of a stretch, its earlier batches have been counted.
         let first = self.samples.saturating_add(if from > 0 { batch as u64 } else { 0 });
-        let inputs = inputs.get(skipped.saturating_mul(self.inputs())..).unwrap_or_default();
-        let targets = targets.get(skipped.saturating_mul(self.outputs())..).unwrap_or_default();
+        let inputs = inputs.get(skipped.saturating_mul(self.inputs)..).unwrap_or_default();
+        let targets = targets.get(skipped.saturating_mul(self.outputs)..).unwrap_or_default();
 
         let batches = from.saturating_add(targets.len() / values.max(1));
 
         let (mut parameters, mut optimizers) = (&mut *self.parameters, &mut *self.optimizers);
         let records = self.record.chunks_exact_mut(stride.max(1));
-        let alone = racing(self.books).count() == 1;
+        let alone = count_racing(self.books) == 1;
         let racers = self.entries.iter().zip(self.books.iter_mut()).zip(records);
         let racers = racers.enumerate().filter_map(|(place, ((entry, book), record))| {
-            let size = entry.shape.parameters();
-            let (own, rest) = core::mem::take(&mut parameters).split_at_mut_checked(size)?;
-            parameters = rest;
-            let (memory, rest) =
-                core::mem::take(&mut optimizers).split_at_mut_checked(entry.memory())?;
-            optimizers = rest;
-            let (outputs, losses) = record.split_at_mut_checked(outputs_end)?;
+            let own = parameters.split_off_mut(..entry.shape.parameters())?;
+            let memory = optimizers.split_off_mut(..entry.memory())?;
+            let (losses, outputs) = record.split_at_mut_checked(stretch.saturating_mul(2))?;
             let end = batches.saturating_mul(values);
             let outputs = outputs.get_mut(from.saturating_mul(values)..end)?;
             let losses = losses.as_chunks_mut().0.get_mut(from..batches)?;
@@ -476,33 +468,36 @@ impl<'a> Race<'a> {
     }
 
     /// Whether the one net that races found no finite loss in batch `at`, where it then stopped.
-    fn has_stopped(&self, at: usize, stride: usize, outputs_end: usize) -> bool {
-        let Some(net) = racing(self.books).next() else { return false };
-        let start = net.saturating_mul(stride).saturating_add(outputs_end);
-        let losses = self.record.get(start..).unwrap_or_default().as_chunks::<2>().0;
-        losses.get(at).is_some_and(|losses| !losses.iter().all(|loss| loss.is_finite()))
+    fn has_stopped(&self, at: usize) -> bool {
+        let losses = racing(self.books).next().and_then(|net| self.losses_of(net, at));
+        losses.is_some_and(|losses| !losses.is_finite())
+    }
+
+    /// The losses of net `net` in batch `at` of the stretch.
+    #[cfg_attr(not(feature = "full"), inline(never))]
+    fn losses_of(&self, net: usize, at: usize) -> Option<BatchLoss> {
+        let stride = Plan::record_of_one(self.outputs, &self.settings);
+        let losses = self.record.get(net.saturating_mul(stride)..)?.as_chunks().0;
+        losses.get(at).map(|&[trained, held_back]| BatchLoss { trained, held_back })
     }
 
     /// Enters the losses of batch `at` in the books. A net whose loss is not finite leaves, if
     /// it is not the last.
-    fn score_losses(&mut self, at: usize, stride: usize, outputs_end: usize, sink: &mut Sink<'_>) {
+    fn score_losses(&mut self, at: usize, sink: &mut Sink<'_>) {
         for net in 0..self.books.len() {
-            let last = racing(self.books).count() <= 1;
-            let start = net.saturating_mul(stride).saturating_add(outputs_end);
-            let losses = self.record.get(start..).unwrap_or_default().as_chunks::<2>().0;
-            let (Some(&[trained, held_back]), Some(book)) =
-                (losses.get(at), self.books.get_mut(net).filter(|book| book.races()))
+            let last = count_racing(self.books) <= 1;
+            let (Some(loss), Some(book)) =
+                (self.losses_of(net, at), self.books.get_mut(net).filter(|book| book.races()))
             else {
                 continue;
             };
-            let loss = BatchLoss { trained, held_back };
             if loss.is_finite() || last {
-                book.trained.add(trained);
+                book.trained.add(loss.trained);
                 if self.settings.held_back > 0 {
-                    book.held_back.add(held_back);
-                    self.referee.note(net, held_back);
+                    book.held_back.add(loss.held_back);
+                    self.referee.note(net, loss.held_back);
                 } else {
-                    self.referee.note(net, trained);
+                    self.referee.note(net, loss.trained);
                 }
                 continue;
             }
@@ -582,7 +577,7 @@ impl<'a> Race<'a> {
         }
         // No part is longer than the weights of a net and output each, so that a buffer for
         // these fits all events.
-        let part = self.entries.len().saturating_mul(self.outputs()).max(1);
+        let part = self.entries.len().saturating_mul(self.outputs).max(1);
         for (net, parameters) in self.parameters().enumerate() {
             for (at, parameters) in parameters.chunks(part).enumerate() {
                 sink(Event::Trained { net, from: at.saturating_mul(part), parameters });
@@ -623,7 +618,7 @@ impl<'a> Race<'a> {
     /// [`SampleError`] when `inputs` or `mixed` are not as wide as the nets' inputs and outputs,
     /// or an input is not finite.
     pub fn predict(&mut self, inputs: &[f32], mixed: &mut [f32]) -> Result<(), SampleError> {
-        let (width, outputs) = (self.inputs(), self.outputs());
+        let (width, outputs) = (self.inputs, self.outputs);
         if inputs.len() != width {
             return Err(SampleError::Inputs { width, given: inputs.len() });
         }
@@ -697,25 +692,16 @@ impl<'a> Race<'a> {
         let bytes = self.parameters.iter().flat_map(|parameter| parameter.to_le_bytes());
         bytes.fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
     }
-
-    fn inputs(&self) -> usize {
-        self.entries.first().map_or(0, |entry| entry.shape.inputs)
-    }
-
-    fn outputs(&self) -> usize {
-        self.entries.first().map_or(0, |entry| entry.shape.outputs)
-    }
 }
 
-/// Whether the entries go together; returns their number of outputs.
-fn check(entries: &[Entry], settings: &Settings) -> Result<usize, SetupError> {
+/// Whether the entries go together; returns the first one's shape.
+fn check(entries: &[Entry], settings: &Settings) -> Result<Shape, SetupError> {
     let first = entries.first().ok_or(SetupError::NoNets)?.shape;
     if settings.held_back >= settings.batch || settings.stretch == 0 {
         return Err(SetupError::Batch);
     }
-    let mut optimizers = entries.iter().flat_map(|entry| [entry.optimizer, entry.hidden_optimizer]);
     let is_built = settings.mixing.is_built() && settings.refereeing.is_built();
-    if !is_built || !optimizers.all(Optimizer::is_built) {
+    if !is_built || !entries.iter().all(Entry::is_built) {
         return Err(SetupError::NotBuilt);
     }
     for (net, entry) in entries.iter().enumerate() {
@@ -729,7 +715,7 @@ fn check(entries: &[Entry], settings: &Settings) -> Result<usize, SetupError> {
             return Err(SetupError::Width { net });
         }
     }
-    Ok(first.outputs)
+    Ok(first)
 }
 
 /// Whether these are whole samples of finite numbers; returns how many.
@@ -762,5 +748,64 @@ fn validate(
 fn place(slots: &mut [f32], at: usize, numbers: &[f32]) {
     for (slot, number) in slots.iter_mut().skip(at).zip(numbers) {
         *slot = *number;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Optimizer, Positive, Slope, Storage, Task};
+
+    const OPTIMIZER: Optimizer = Optimizer::Sgd { rate: 0.1 };
+    const ENTRIES: [Entry; 2] = [
+        Entry::new(Shape::new(8, 4, 1, 4), 0).optimizer(OPTIMIZER),
+        Entry::new(Shape::new(8, 23, 2, 4), 0).optimizer(OPTIMIZER),
+    ];
+    const SETTINGS: Settings = Settings {
+        check: 500,
+        mixing: Mixing::Gradient {
+            optimizer: OPTIMIZER,
+            slope: Slope::True,
+            positive: Positive::Clip,
+        },
+        ..Settings::NEW
+    };
+    const FLOATS: usize = Plan::of(&ENTRIES, &SETTINGS).total();
+
+    /// Also of those that leave out what the feature `full` brings.
+    #[test]
+    fn a_race_has_the_same_bits_in_every_build() {
+        let mut storage = Storage::<{ ENTRIES.len() }, FLOATS>::new();
+        let mut race = storage.race(&ENTRIES, SETTINGS).unwrap();
+        let (mut inputs, mut targets) = ([0.0; 8], [0.0; 4]);
+        for sample in 0..1000 {
+            Task::Xor { bits: 8 }.sample(0, sample, &mut inputs, &mut targets);
+            race.step(&inputs, &targets, &mut |_| ()).unwrap();
+        }
+        assert!(race.is_decided());
+        assert_eq!((race.hash(), race.leader()), (0x267d_2d83, 1));
+    }
+
+    #[test]
+    #[cfg(not(feature = "full"))]
+    fn what_is_not_built_is_refused() {
+        use crate::{Activation, Loss};
+
+        let entry = ENTRIES[0];
+        let refused = |entry: Entry, settings: Settings| {
+            let entries = [entry];
+            let (mut memory, mut books) = ([0.0; 4096], [Book::NEW]);
+            let race = Race::new(&entries, settings, &mut memory, &mut books);
+            race.err() == Some(SetupError::NotBuilt)
+        };
+        assert!(!refused(entry, SETTINGS));
+        assert!(refused(entry.optimizer(Optimizer::ADAM), SETTINGS));
+        assert!(refused(entry.activation(Activation::Softplus), SETTINGS));
+        assert!(refused(entry.output(Activation::Softmax, Loss::Squared), SETTINGS));
+        assert!(refused(entry.output(Activation::Sigmoid, Loss::CrossEntropy), SETTINGS));
+        assert!(refused(entry, Settings { mixing: Mixing::POOLED, ..SETTINGS }));
+        for refereeing in [Refereeing::Faded, Refereeing::Halving, Refereeing::ANYTIME] {
+            assert!(refused(entry, Settings { refereeing, ..SETTINGS }));
+        }
     }
 }

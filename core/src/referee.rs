@@ -4,11 +4,13 @@
 #[cfg(feature = "full")]
 mod anytime;
 #[cfg(feature = "full")]
+mod faded;
+#[cfg(feature = "full")]
 mod halving;
 mod paper;
 
-use crate::book::{Book, racing};
-use crate::{Entry, Mixer};
+use crate::book::{Book, count_racing};
+use crate::{Entry, FULL, Mixer};
 
 /// The rule by which nets leave.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,8 +56,8 @@ impl Refereeing {
     /// Whether this build has it; see the feature `full`.
     pub const fn is_built(self) -> bool {
         match self {
-            Self::None | Self::Paper | Self::Faded => true,
-            Self::Halving | Self::Anytime { .. } => cfg!(feature = "full"),
+            Self::None | Self::Paper => true,
+            Self::Faded | Self::Halving | Self::Anytime { .. } => FULL,
         }
     }
 
@@ -138,7 +140,7 @@ impl<'a> Referee<'a> {
 
     /// Whether nobody will leave any more. Where nets may return, nobody until they do.
     pub fn is_done(&self, books: &[Book]) -> bool {
-        racing(books).count() <= self.keep
+        count_racing(books) <= self.keep
     }
 
     /// The samples at which [`Self::look`] is due.
@@ -203,10 +205,11 @@ impl<'a> Referee<'a> {
         }
         match self.refereeing {
             Refereeing::Paper => paper::check(&mut self.checks, books, left),
-            Refereeing::Faded => paper::fade(self.keep, mixer, books, left),
+            #[cfg(feature = "full")]
+            Refereeing::Faded => faded::check(self.keep, mixer, books, left),
             #[cfg(feature = "full")]
             Refereeing::Halving => halving::check(&mut self.checks, books, left),
-            _ => {}
+            _ => _ = mixer,
         }
     }
 

@@ -58,6 +58,7 @@ impl Shape {
     }
 
     /// The layer of weights at `index`, counted from the inputs.
+    #[cfg_attr(not(feature = "full"), inline(never))]
     pub const fn layer(self, index: usize) -> Layer {
         let fan_out = if index < self.layers { self.hidden } else { self.outputs };
         let last = index >= self.layers;
@@ -86,8 +87,10 @@ impl Shape {
     }
 
     /// Weights and biases of the whole net.
+    #[cfg_attr(not(feature = "full"), inline(never))]
     pub const fn parameters(self) -> usize {
-        self.hidden_parameters().saturating_add(self.output_parameters())
+        let last = self.layer(self.layers);
+        last.below.saturating_add(last.parameters())
     }
 
     /// Hidden units of the whole net.

@@ -114,17 +114,15 @@ fn add_row<const W: usize>(sums: &mut [f32; W], row: &[f32; W], x: f32) {
     }
 }
 
-/// One sample and the outputs of a narrow panel, one after the other.
+/// One sample and the outputs of a narrow panel.
 #[inline(never)]
 fn forward_columns(width: usize, panel: &[f32], x: &[f32], z: &mut [f32]) {
-    for (lane, z) in z.iter_mut().enumerate() {
-        let mut column = panel.iter().skip(lane).step_by(width);
-        let mut sum = 0.0;
-        for (x, w) in x.iter().zip(column.by_ref()) {
-            sum += w * x;
-        }
-        *z = sum + column.next().unwrap_or(&0.0);
+    z.fill(0.0);
+    let (weights, biases) = panel.split_at_checked(x.len().wrapping_mul(width)).unwrap_or_default();
+    for (x, row) in x.iter().zip(weights.chunks_exact(width.max(1))) {
+        z.iter_mut().zip(row).for_each(|(z, w)| *z += w * x);
     }
+    z.iter_mut().zip(biases).for_each(|(z, bias)| *z += bias);
 }
 
 /// 5 samples.
@@ -507,9 +505,9 @@ fn gradient_part<const N: usize, const OFF: bool>(
     d: &[f32],
 ) {
     let mut sums = [-0.0; N];
-    let mut x = x.iter().skip(input.unwrap_or(0)).step_by(layer.fan_in.max(1));
-    for d in d.chunks_exact(layer.fan_out.max(1)) {
-        let x = if input.is_none() { 1.0 } else { *x.next().unwrap_or(&0.0) };
+    let samples = x.chunks_exact(layer.fan_in.max(1)).zip(d.chunks_exact(layer.fan_out.max(1)));
+    for (x, d) in samples {
+        let x = input.and_then(|input| x.get(input)).unwrap_or(&1.0);
         let Some(d) = d.get(output..).and_then(<[f32]>::first_chunk::<N>) else { return };
         sums.iter_mut().zip(d).for_each(|(sum, d)| *sum += x * d);
     }

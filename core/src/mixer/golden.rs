@@ -10,7 +10,7 @@ use std::vec;
 use std::vec::Vec;
 
 use super::{Mixer, Mixing, gradient, heuristic, rebalance};
-use crate::book::{Book, racing};
+use crate::book::{Book, count_racing, racing};
 use crate::referee::{Reason, Referee, Refereeing};
 use bounds::Weights;
 
@@ -329,7 +329,7 @@ fn the_papers_elimination() {
 fn elimination_of_the_faded() {
     for case in cases("zero_small") {
         let mut books = case.books();
-        let racing_before = racing(&books).count();
+        let racing_before = count_racing(&books);
         let mut weights = Weights::of(&case);
         let best = case.weights.iter().copied().fold(0.0, f64::max);
         let mut faded = if case.outputs == 1 {

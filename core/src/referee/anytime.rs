@@ -9,7 +9,7 @@
 //! newest first; then `[output]` the targets' means.
 
 use super::Reason;
-use crate::book::{Book, racing};
+use crate::book::{Book, count_racing, racing};
 use crate::{Entry, Loss, math};
 
 /// Full windows that are remembered: a doubling of the samples.
@@ -256,7 +256,7 @@ impl Anytime {
         let allowed = self.nets as f32 * limits.survivors * (self.found as f32 / time as f32);
         let whole = allowed as usize;
         let allowed = if (whole as f32) < allowed { whole.saturating_add(1) } else { whole };
-        while racing(books).count() > allowed.max(LEAST) {
+        while count_racing(books) > allowed.max(LEAST) {
             let others = racing(books).filter(|net| *net != leader);
             let loss = |net: usize| projected(row(memory, net), 1);
             let last = others.reduce(|last, net| if loss(net) < loss(last) { last } else { net });

@@ -1,7 +1,7 @@
 //! Successive halving.
 
 use super::Reason;
-use crate::book::{Book, racing};
+use crate::book::{Book, count_racing, racing};
 
 /// See [`super::Refereeing::Halving`]. A loss that is no number is the worst; of equal losses
 /// the first net's is the better.
@@ -10,7 +10,7 @@ pub(super) fn check(checks: &mut u32, books: &mut [Book], left: &mut dyn FnMut(u
     if !checks.is_power_of_two() {
         return;
     }
-    for _ in 0..racing(books).count() / 2 {
+    for _ in 0..count_racing(books) / 2 {
         let loss = |net: usize| books.get(net).map_or(f32::NAN, Book::loss);
         let worse = |worst, net| {
             let spared = loss(net) < loss(worst) || loss(worst).is_nan();

@@ -1,4 +1,4 @@
-//! The paper's rule, and the reference program's for its heuristic mixers.
+//! The paper's rule.
 
 use super::Reason;
 use crate::Mixer;
@@ -6,8 +6,6 @@ use crate::book::{Book, racing};
 
 /// Checks after which one net leaves anyway ([`super::Refereeing::Paper`]).
 const UNCONDITIONAL: u32 = 7;
-/// The share of the best at which [`super::Refereeing::Faded`] lets go.
-const FADED: f32 = 1.0 / 20.0;
 
 /// The net whose weights sum to the least scores.
 pub(super) fn score(mixer: &Mixer<'_>, books: &mut [Book]) {
@@ -39,27 +37,6 @@ pub(super) fn check(checks: &mut u32, books: &mut [Book], left: &mut dyn FnMut(u
     books.iter_mut().for_each(|book| book.score = 0);
 }
 
-/// See [`super::Refereeing::Faded`].
-pub(super) fn fade(
-    keep: usize,
-    mixer: &Mixer<'_>,
-    books: &mut [Book],
-    left: &mut dyn FnMut(usize, Reason),
-) {
-    let best = racing(books).map(|net| without_largest(mixer.row(net)));
-    let best = best.fold(0.0, |best, sum| if sum > best { sum } else { best });
-    for net in 0..books.len() {
-        if racing(books).count() <= keep {
-            return;
-        }
-        let faded = without_largest(mixer.row(net)) <= best * FADED;
-        if let Some(book) = books.get_mut(net).filter(|book| faded && book.races()) {
-            book.left = true;
-            left(net, Reason::Faded);
-        }
-    }
-}
-
 /// The racing net with more than half of the scores, or where one `must` leave the first with
 /// the most.
 fn most_scores(books: &[Book], must: bool) -> Option<(usize, Reason)> {
@@ -71,17 +48,4 @@ fn most_scores(books: &[Book], must: bool) -> Option<(usize, Reason)> {
     } else {
         must.then_some((top, Reason::Seventh))
     }
-}
-
-/// The sum of a net's weights less the largest, or the one weight of a single output.
-fn without_largest(row: &[f32]) -> f32 {
-    if let [weight] = row {
-        return *weight;
-    }
-    let (mut sum, mut largest) = (0.0, 0.0);
-    for &w in row {
-        sum += w;
-        largest = if w > largest { w } else { largest };
-    }
-    sum - largest
 }
