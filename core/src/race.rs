@@ -9,7 +9,7 @@ use crate::book::{Book, Mean, racing};
 use crate::lanes::{Portable, Registers};
 use crate::mixer::Answers;
 use crate::{
-    Batch, BatchLoss, Entry, Event, Mixer, Mixing, Net, Optimizer, Plan, Reason, Referee,
+    Batch, BatchLoss, Entry, Event, Loss, Mixer, Mixing, Net, Optimizer, Plan, Reason, Referee,
     Refereeing, SampleError, SetupError,
 };
 
@@ -391,7 +391,7 @@ impl<'a> Race<'a> {
 
         let mut alone = self.train(0, inputs, targets, crew);
         for (at, wanted) in targets.chunks_exact(values.max(1)).enumerate() {
-            self.score_losses(at, stride, outputs_end, sink);
+            self.score_losses(at, wanted, sink);
             let last = racing(self.books).count() == 1;
             if !alone && last && self.has_stopped(at, stride, outputs_end) {
                 // The others have left in this stretch, and the last one stopped in it as they
@@ -404,7 +404,7 @@ impl<'a> Race<'a> {
             let judged = wanted.get(skipped..).unwrap_or_default();
             let loss = self.mixer.learn(self.entries, self.books, answers, judged);
             self.mixture.add(loss);
-            self.referee.score(&self.mixer, self.entries, self.books, wanted);
+            self.referee.score(&self.mixer, self.books, wanted);
             self.mixer.rebalance(self.books);
             for (net, book) in self.books.iter_mut().enumerate().filter(|(_, book)| book.races()) {
                 book.trust.add(self.mixer.trust(net));
@@ -483,27 +483,42 @@ impl<'a> Race<'a> {
         losses.get(at).is_some_and(|losses| !losses.iter().all(|loss| loss.is_finite()))
     }
 
-    /// Enters the losses of batch `at` in the books. A net whose loss is not finite leaves, if
-    /// it is not the last.
-    fn score_losses(&mut self, at: usize, stride: usize, outputs_end: usize, sink: &mut Sink<'_>) {
+    /// Enters the losses of batch `at`, with these targets, in the books. A net whose loss is not
+    /// finite leaves, if it is not the last.
+    fn score_losses(&mut self, at: usize, targets: &[f32], sink: &mut Sink<'_>) {
+        let Settings { batch, stretch, .. } = self.settings;
+        let outputs = self.outputs();
+        let values = batch.saturating_mul(outputs);
+        let stride = Plan::record_of_one(outputs, &self.settings);
+        let skipped = batch.saturating_sub(self.settings.judged()).saturating_mul(outputs);
+        let judged = targets.get(skipped..).unwrap_or_default();
         for net in 0..self.books.len() {
             let last = racing(self.books).count() <= 1;
-            let start = net.saturating_mul(stride).saturating_add(outputs_end);
-            let losses = self.record.get(start..).unwrap_or_default().as_chunks::<2>().0;
-            let (Some(&[trained, held_back]), Some(book)) =
-                (losses.get(at), self.books.get_mut(net).filter(|book| book.races()))
-            else {
+            let own = self.record.get(net.saturating_mul(stride)..).unwrap_or_default();
+            let (answers, losses) =
+                own.split_at_checked(values.saturating_mul(stretch)).unwrap_or_default();
+            let (Some(&[trained, held_back]), Some(book), Some(entry)) = (
+                losses.as_chunks::<2>().0.get(at),
+                self.books.get_mut(net).filter(|book| book.races()),
+                self.entries.get(net),
+            ) else {
                 continue;
             };
             let loss = BatchLoss { trained, held_back };
             if loss.is_finite() || last {
                 book.trained.add(trained);
+                let mut own = trained;
                 if self.settings.held_back > 0 {
                     book.held_back.add(held_back);
-                    self.referee.note(net, held_back);
-                } else {
-                    self.referee.note(net, trained);
+                    own = held_back;
                 }
+                if cfg!(feature = "full") && entry.loss != Loss::Squared {
+                    let start = at.saturating_mul(values).saturating_add(skipped);
+                    let answers = answers.get(start..).unwrap_or_default();
+                    let sum = Loss::Squared.of(entry.output, answers, judged);
+                    own = sum / self.settings.judged() as f32;
+                }
+                self.referee.note(net, own);
                 continue;
             }
             (book.left, book.for_good) = (true, true);
