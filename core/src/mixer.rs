@@ -57,9 +57,10 @@ pub enum Mixing {
         interval: u32,
     },
     /// One weight for each net: the softmax of logits that Adam (betas 0.5 and 0.999) moves
-    /// down the slope of the mixture's half squared error.
+    /// down the slope of the mixture's half squared error. With each step they lose `0.1 * rate`
+    /// of themselves, towards equal weights.
     Pooled {
-        /// Adam's learning rate.
+        /// Adam's learning rate, at most 10.
         rate: f32,
     },
     /// One weight for each net, proportional to `e^(-rate * its losses so far)` (Hedge, Freund
@@ -82,7 +83,7 @@ impl Mixing {
     /// The second heuristic as the reference program sets it.
     pub const WIN: Self = Self::Win { rate: 0.01, interval: 1000 };
     /// The pooled mixer.
-    pub const POOLED: Self = Self::Pooled { rate: 1e-3 };
+    pub const POOLED: Self = Self::Pooled { rate: 3e-3 };
     /// The pooled mixer without a gradient.
     pub const HEDGE: Self = Self::Hedge { rate: 0.01 };
 

@@ -9,8 +9,8 @@ use crate::book::{Book, Mean, count_racing, racing};
 use crate::lanes::{Portable, Registers};
 use crate::mixer::Answers;
 use crate::{
-    Batch, BatchLoss, Entry, Event, Mixer, Mixing, Net, Plan, Reason, Referee, Refereeing,
-    SampleError, SetupError, Shape,
+    Batch, BatchLoss, Entry, Event, FULL, Loss, Mixer, Mixing, Net, Plan, Reason, Referee,
+    Refereeing, SampleError, SetupError, Shape,
 };
 
 /// How a race is run.
@@ -388,7 +388,9 @@ impl<'a> Race<'a> {
 
         let mut alone = self.train(0, inputs, targets, crew);
         for (at, wanted) in targets.chunks_exact(values.max(1)).enumerate() {
-            self.score_losses(at, sink);
+            let start = at.saturating_mul(values).saturating_add(before);
+            let judged = wanted.get(skipped..).unwrap_or_default();
+            self.score_losses(at, start, judged, sink);
             let last = count_racing(self.books) == 1;
             if !alone && last && self.has_stopped(at) {
                 // The others have left in this stretch, and the last one stopped in it as they
@@ -396,12 +398,10 @@ impl<'a> Race<'a> {
                 alone = true;
                 self.train(at.saturating_add(1), inputs, targets, crew);
             }
-            let start = at.saturating_mul(values).saturating_add(before);
             let answers = Answers { record: self.record, stride, start };
-            let judged = wanted.get(skipped..).unwrap_or_default();
             let loss = self.mixer.learn(self.entries, self.books, answers, judged);
             self.mixture.add(loss);
-            self.referee.score(&self.mixer, self.entries, self.books, wanted);
+            self.referee.score(&self.mixer, self.books, wanted);
             self.mixer.rebalance(self.books);
             for (net, book) in self.books.iter_mut().enumerate().filter(|(_, book)| book.races()) {
                 book.trust.add(self.mixer.trust(net));
@@ -481,24 +481,34 @@ impl<'a> Race<'a> {
         losses.get(at).map(|&[trained, held_back]| BatchLoss { trained, held_back })
     }
 
-    /// Enters the losses of batch `at` in the books. A net whose loss is not finite leaves, if
+    /// Enters the losses of batch `at` in the books; its answers that are judged begin at `start`
+    /// of each net's record, and these are their targets. A net whose loss is not finite leaves, if
     /// it is not the last.
-    fn score_losses(&mut self, at: usize, sink: &mut Sink<'_>) {
+    fn score_losses(&mut self, at: usize, start: usize, judged: &[f32], sink: &mut Sink<'_>) {
         for net in 0..self.books.len() {
             let last = count_racing(self.books) <= 1;
-            let (Some(loss), Some(book)) =
-                (self.losses_of(net, at), self.books.get_mut(net).filter(|book| book.races()))
-            else {
+            let (Some(loss), Some(book), Some(entry)) = (
+                self.losses_of(net, at),
+                self.books.get_mut(net).filter(|book| book.races()),
+                self.entries.get(net),
+            ) else {
                 continue;
             };
             if loss.is_finite() || last {
                 book.trained.add(loss.trained);
+                let mut own = loss.trained;
                 if self.settings.held_back > 0 {
                     book.held_back.add(loss.held_back);
-                    self.referee.note(net, loss.held_back);
-                } else {
-                    self.referee.note(net, loss.trained);
+                    own = loss.held_back;
                 }
+                if FULL && entry.loss != Loss::Squared {
+                    let stride = Plan::record_of_one(self.outputs, &self.settings);
+                    let start = net.saturating_mul(stride).saturating_add(start);
+                    let answers = self.record.get(start..).unwrap_or_default();
+                    let sum = Loss::Squared.of(entry.output, answers, judged);
+                    own = sum / self.settings.judged() as f32;
+                }
+                self.referee.note(net, own);
                 continue;
             }
             (book.left, book.for_good) = (true, true);

@@ -32,26 +32,31 @@ pub enum Refereeing {
     /// with 1 net.
     Halving,
     /// Learning curves, on samples held back where there are any, projected three doublings of
-    /// the samples ahead: whoever will not come near the leader leaves, and fewer may race as
-    /// the samples grow more. It needs no end to aim at. Nets that left keep their parameters,
-    /// and all return when the leader's loss rises for good: the stream has changed.
+    /// the samples ahead: whoever will not come near the leader leaves, and the racing nets may
+    /// cost less work as the samples grow more. It needs no end to aim at. Nets that left keep
+    /// their parameters, and all return when the leader's loss rises for good: the stream has
+    /// changed.
+    ///
+    /// A net's loss is here half the squared error, whatever its own loss is: of classes that is
+    /// the Brier score, where a cross-entropy on few samples is that of the one where a net is
+    /// sure and wrong.
     ///
     /// It looks after every 1000 samples, and at the end of every window of losses. In between
     /// it only takes note, so that nets may run alone that long; no setting has a part in it.
     Anytime {
         /// Samples of the first window; each next end is 2^(1/4) times as far from the start.
         window: u32,
-        /// This times the number of nets may race, times (samples until the leader found
-        /// something) / (samples so far); at least 2.
+        /// So many times the work of all nets, times (samples until the leader found something) /
+        /// (samples so far), is what the racing nets may cost together; but 2 always race.
         survivors: f32,
-        /// How far above the leader's loss a projection may stay.
+        /// How far above the leader's loss, as a share of it, a projection may stay.
         margin: f32,
     },
 }
 
 impl Refereeing {
     /// The any-time rule as the study of rules favours it.
-    pub const ANYTIME: Self = Self::Anytime { window: 2000, survivors: 2.0, margin: 0.3 };
+    pub const ANYTIME: Self = Self::Anytime { window: 2000, survivors: 2.0, margin: 0.15 };
 
     /// Whether this build has it; see the feature `full`.
     pub const fn is_built(self) -> bool {
@@ -93,7 +98,8 @@ pub enum Reason {
     Halved,
     /// Its loss will not come near the leader's ([`Refereeing::Anytime`]).
     Projected,
-    /// Fewer may race by now, and its projected loss was the largest ([`Refereeing::Anytime`]).
+    /// The racing nets cost too much by now, and its projected loss was the largest
+    /// ([`Refereeing::Anytime`]).
     Crowded,
     /// Whoever watches sent it home; see [`crate::Race::dismiss`].
     ByHand,
@@ -164,7 +170,7 @@ impl<'a> Referee<'a> {
         }
     }
 
-    /// Takes note of a racing net's loss of a batch, before [`Self::score`].
+    /// Takes note of a racing net's half squared error of a batch, before [`Self::score`].
     #[inline(always)]
     pub fn note(&mut self, net: usize, loss: f32) {
         #[cfg(feature = "full")]
@@ -176,20 +182,12 @@ impl<'a> Referee<'a> {
     }
 
     /// Takes note of a batch with these targets, between the mixer's step and its rebalancing.
-    pub fn score(
-        &mut self,
-        mixer: &Mixer<'_>,
-        entries: &[Entry],
-        books: &mut [Book],
-        targets: &[f32],
-    ) {
+    pub fn score(&mut self, mixer: &Mixer<'_>, books: &mut [Book], targets: &[f32]) {
         match self.refereeing {
             Refereeing::Paper if !self.is_done(books) => paper::score(mixer, books),
             #[cfg(feature = "full")]
-            Refereeing::Anytime { .. } => {
-                self.anytime.score(self.memory, entries, books, targets);
-            }
-            _ => _ = (entries, targets),
+            Refereeing::Anytime { .. } => self.anytime.score(self.memory, books, targets),
+            _ => _ = targets,
         }
     }
 

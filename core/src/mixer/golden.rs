@@ -290,7 +290,7 @@ fn scoring() {
         let mut books = case.books();
         let mut memory = vec![0.0; Mixing::GRADIENT.memory(case.nets, case.outputs, 1)];
         let mixer = mixer(&mut memory, &Weights::of(&case), case.nets);
-        Referee::new(Refereeing::Paper, case.nets, &mut []).score(&mixer, &[], &mut books, &[]);
+        Referee::new(Refereeing::Paper, case.nets, &mut []).score(&mixer, &mut books, &[]);
         let scores: Vec<_> = books.iter().map(|book| book.score).collect();
         assert_eq!(scores, case.out_scores, "case {}", case.place);
     }

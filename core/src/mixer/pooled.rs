@@ -4,8 +4,12 @@ use super::{Answers, Mixer};
 use crate::book::{Book, racing};
 use crate::{Entry, Optimizer, math};
 
+/// The share of a step by which a logit falls towards 0, where all nets weigh the same.
+const DECAY: f32 = 0.1;
+
 impl Mixer<'_> {
-    /// One step of Adam on the logits. Memory: logits, gradients, Adam's two moments.
+    /// One step of Adam on the logits, which also fall to 0 by themselves. Memory: logits,
+    /// gradients, Adam's two moments.
     pub(super) fn pool(&mut self, books: &[Book], answers: Answers<'_>, rate: f32) {
         let width = self.outputs.max(1);
         let nets = self.weights.len();
@@ -35,6 +39,9 @@ impl Mixer<'_> {
         for ((gradient, weight), book) in gradients.iter_mut().zip(self.weights.iter()).zip(books) {
             *gradient = if book.races() { weight * (*gradient - mean) } else { 0.0 };
         }
+        // Decoupled from the gradients (Loshchilov and Hutter 2019), so that trust which was won
+        // long ago, on a plateau or on few rows, does not last.
+        logits.iter_mut().for_each(|logit| *logit *= 1.0 - DECAY * rate);
         let adam = Optimizer::Adam { rate, beta1: 0.5, beta2: 0.999, eps: 1e-8 };
         adam.at(self.steps).step(logits, gradients, first, second);
         self.spread(books);

@@ -176,9 +176,12 @@ impl Cell {
                 .map(|layers| Shape::new(source.inputs(), hidden, layers, source.outputs()))
         });
         let (output, loss) = source.output();
-        let entry = |shape| match self.start {
-            Start::Glorot => Entry::new(shape, self.seed),
-            Start::Reference => paper::entry(shape, self.seed),
+        let entry = |shape| match (self.start, source) {
+            (Start::Glorot, Source::Table(_)) => {
+                Entry::new(shape, self.seed).optimizer(field::TABLE)
+            }
+            (Start::Glorot, _) => Entry::new(shape, self.seed),
+            (Start::Reference, _) => paper::entry(shape, self.seed),
         };
         shapes.map(|shape| entry(shape).output(output, loss)).collect()
     }
