@@ -172,10 +172,12 @@ impl Anytime {
         self.batches = self.batches.saturating_add(1);
         if !books.get(self.leader).is_some_and(Book::races) {
             self.leader = self.leader(memory, books).unwrap_or(self.leader);
-        } else if self.loss.is_finite() && self.detector.add(self.loss) {
-            if !self.alarm && self.detector.excess() > 0.02 * self.base() {
-                (self.alarm, self.since) = (true, 0);
-            }
+        } else if self.loss.is_finite()
+            && self.detector.add(self.loss)
+            && !self.alarm
+            && self.detector.excess() > 0.02 * self.base()
+        {
+            (self.alarm, self.since) = (true, 0);
         }
         self.loss = f32::NAN;
     }
