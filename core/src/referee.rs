@@ -10,7 +10,9 @@ mod halving;
 mod paper;
 
 use crate::book::{Book, count_racing};
-use crate::{Entry, FULL, Mixer};
+#[cfg(feature = "full")]
+use crate::Entry;
+use crate::{FULL, Mixer};
 
 /// The rule by which nets leave.
 #[derive(Clone, Copy, Debug, PartialEq)]
