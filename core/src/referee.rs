@@ -58,7 +58,7 @@ pub enum Refereeing {
 
 impl Refereeing {
     /// The any-time rule as the study of rules favours it.
-    pub const ANYTIME: Self = Self::Anytime { window: 2000, survivors: 2.0, margin: 0.15 };
+    pub const ANYTIME: Self = Self::Anytime { window: 2000, survivors: 1.8, margin: 0.12 };
 
     /// Whether this build has it; see the feature `full`.
     pub const fn is_built(self) -> bool {

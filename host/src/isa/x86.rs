@@ -439,7 +439,8 @@ macro_rules! registers {
         impl Registers for $Own {
             const SAMPLES: usize = $samples;
 
-            #[inline(always)]
+            // Never, as the compiler would else put all of them back into one function.
+            #[inline(never)]
             fn apart(self, work: impl Work) {
                 self.0.vectorize(Vectorized(work, self));
             }
