@@ -9,9 +9,9 @@ mod faded;
 mod halving;
 mod paper;
 
-use crate::book::{Book, count_racing};
 #[cfg(feature = "full")]
 use crate::Entry;
+use crate::book::{Book, count_racing};
 use crate::{FULL, Mixer};
 
 /// The rule by which nets leave.
