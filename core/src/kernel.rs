@@ -91,16 +91,6 @@ pub(crate) trait Update<I> {
         I: Lanes<W>;
 }
 
-impl<I, U: Update<I>> Update<I> for &mut U {
-    #[inline(always)]
-    fn run<const W: usize>(&mut self, isa: I, run: Run<'_, W>)
-    where
-        I: Lanes<W>,
-    {
-        (**self).run(isa, run);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

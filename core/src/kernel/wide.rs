@@ -65,7 +65,7 @@ fn add_all<I: Lanes<W>, const W: usize, const S: usize>(
     }
     // All of one length, so that the compiler sees that no look below can fail; and four at a time,
     // as there are more rows than registers for their addresses.
-    let (fours, _) = if S > 5 { vectors.as_chunks::<4>() } else { (&[][..], vectors) };
+    let fours = if S > 5 { vectors.as_chunks::<4>().0 } else { &[] };
     for (at, four) in fours.iter().enumerate() {
         let four = four.each_ref().map(|vector| isa.load(vector));
         for (sum, row) in sums.iter_mut().zip(&equal) {
@@ -101,7 +101,8 @@ const fn block(left: usize, most: usize) -> usize {
     }
 }
 
-/// Calls `$kernel::<I, S>` for blocks of S of the `$left` samples, as many as fit in registers.
+/// Calls `$kernel` for blocks of S of the `$left` samples, as many as fit in registers; its first
+/// argument says S.
 macro_rules! blocks {
     ($I:ident, $left:expr, $kernel:ident($($argument:expr),*)) => {{
         let mut left = $left;
