@@ -49,7 +49,8 @@ pub enum Refereeing {
         /// Samples of the first window; each next end is 2^(1/4) times as far from the start.
         window: u32,
         /// So many times the work of all nets, times (samples until the leader found something) /
-        /// (samples so far), is what the racing nets may cost together; but 2 always race.
+        /// (samples so far), is what the racing nets may cost together; but 2 always race, and 3
+        /// where they cost at most 3/8 of the work of all.
         survivors: f32,
         /// How far above the leader's loss, as a share of it, a projection may stay.
         margin: f32,
@@ -57,8 +58,19 @@ pub enum Refereeing {
 }
 
 impl Refereeing {
-    /// The any-time rule as the study of rules favours it.
-    pub const ANYTIME: Self = Self::Anytime { window: 2000, survivors: 1.8, margin: 0.12 };
+    /// The any-time rule for a stream without end.
+    pub const ANYTIME: Self = Self::anytime(100_000);
+
+    /// The any-time rule as the study of rules favours it, for a race of so many samples: nobody
+    /// leaves before a twenty-fifth of them, as some nets are slow to begin with and best in
+    /// the end, and a longer race has time to wait for them. The first window is of 400 samples
+    /// at least.
+    pub const fn anytime(samples: u64) -> Self {
+        let window = samples / 50;
+        let window = if window < 400 { 400 } else { window };
+        let window = if window < u32::MAX as u64 { window as u32 } else { u32::MAX };
+        Self::Anytime { window, survivors: 1.2, margin: 0.1 }
+    }
 
     /// Whether this build has it; see the feature `full`.
     pub const fn is_built(self) -> bool {

@@ -87,7 +87,7 @@ impl Field {
                 RefereeName::Paper => Refereeing::Paper,
                 RefereeName::Faded => Refereeing::Faded,
                 RefereeName::Halving => Refereeing::Halving,
-                RefereeName::Anytime => Refereeing::ANYTIME,
+                RefereeName::Anytime => Refereeing::anytime(field.samples),
             };
         }
         if let Some(path) = &arguments.from {
@@ -158,7 +158,7 @@ impl Field {
             paper::SETTINGS
         } else {
             let check = u32::try_from(samples / 16).unwrap_or(u32::MAX).max(1);
-            let (mixing, refereeing) = (Mixing::POOLED, Refereeing::ANYTIME);
+            let (mixing, refereeing) = (Mixing::POOLED, Refereeing::anytime(samples));
             Settings { check, mixing, refereeing, ..Settings::NEW }
         };
         settings.stretch = STRETCH;

@@ -127,7 +127,7 @@ impl Cell {
             rows.push(yardstick.row(&course, losses[course.leader], mixture));
         }
 
-        let anytime = self.settings(Mixing::POOLED, Refereeing::ANYTIME);
+        let anytime = self.settings(Mixing::POOLED, Refereeing::anytime(self.samples));
         let follower = (Rule::AnytimePerOutput, Settings { mixing: Mixing::GRADIENT, ..anytime });
         let (courses, trained) =
             self.race(&source, &entries, (Rule::Anytime, anytime), &[follower], isa)?;
