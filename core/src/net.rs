@@ -302,18 +302,13 @@ impl Net<'_> {
         out: &mut [f32],
         scratch: &mut [f32],
     ) -> BatchLoss {
-        let Entry { shape, output, loss, .. } = *self.entry;
-        self.entry.forward(isa, self.parameters, batch.samples, batch.inputs, out, scratch);
-        let width = shape.outputs.max(1);
-        let (mut out, mut targets) = (&*out, batch.targets);
-        let mut losses = core::iter::from_fn(|| {
-            let (a, y) = (out.split_off(..width)?, targets.split_off(..width)?);
-            Some(loss.of(output, a, y))
-        });
+        let entry = self.entry;
+        entry.forward(isa, self.parameters, batch.samples, batch.inputs, out, scratch);
         let trained = batch.samples.saturating_sub(batch.held_back);
+        let (out, targets) = (&mut &*out, &mut &*batch.targets);
         BatchLoss {
-            trained: mean(losses.by_ref(), trained),
-            held_back: mean(losses, batch.held_back),
+            trained: mean_loss(entry, out, targets, trained),
+            held_back: mean_loss(entry, out, targets, batch.held_back),
         }
     }
 }
@@ -438,14 +433,21 @@ impl<I> Update<I> for Keep<'_> {
     }
 }
 
-/// The mean of the next `count` numbers, summed in order; 0 of none.
+/// The mean loss of the next `count` samples, summed in order; 0 of none.
 #[inline(always)]
-fn mean(numbers: impl Iterator<Item = f32>, count: usize) -> f32 {
+fn mean_loss(entry: &Entry, out: &mut &[f32], targets: &mut &[f32], count: usize) -> f32 {
     if count == 0 {
         return 0.0;
     }
+    let Entry { shape, output, loss, .. } = *entry;
+    let width = shape.outputs.max(1);
     let mut sum = 0.0;
-    numbers.take(count).for_each(|number| sum += number);
+    for _ in 0..count {
+        let (Some(a), Some(y)) = (out.split_off(..width), targets.split_off(..width)) else {
+            break;
+        };
+        sum += loss.of(output, a, y);
+    }
     sum / count as f32
 }
 

@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::args::BenchArguments;
 use crate::crew::Threads;
 use crate::field::{self, Field};
-use crate::isa::Isa;
+use crate::isa::{self, Isa};
 use crate::source::Samples;
 
 /// Floating-point operations that one sample costs a net: forward and gradient take a
@@ -121,9 +121,9 @@ pub fn command(arguments: &BenchArguments) -> Result<()> {
 }
 
 fn run(field: &Field, isa: Isa, threads: usize, arguments: &BenchArguments) -> Result<Vec<Round>> {
-    let mut memory = vec![0.0; Plan::of(&field.entries, &field.settings).total()];
-    let mut books = vec![Book::NEW; field.entries.len()];
-    let mut race = Race::new(&field.entries, field.settings, &mut memory, &mut books)?;
+    let (mut memory, mut books) = (Vec::new(), vec![Book::NEW; field.entries.len()]);
+    let memory = isa::in_lines(&mut memory, Plan::of(&field.entries, &field.settings).total());
+    let mut race = Race::new(&field.entries, field.settings, memory, &mut books)?;
     let mut stream = field.source.stream(&field.settings)?;
     let mut samples = Samples::default();
     let mut crew = Threads::new(threads, isa);

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use derby_core::lanes::{Registers, Work};
 use derby_core::{Crew, Racer};
 
-use crate::isa::Isa;
+use crate::isa::{self, Isa};
 
 /// A racer's stretch as work for [`Isa::run`].
 struct Stretch<'r, 's>(&'s mut Racer<'r>, &'s mut [f32]);
@@ -47,7 +47,7 @@ impl Crew for Threads {
         let next = || waiting.lock().unwrap_or_else(|poison| poison.into_inner()).pop();
         let isa = self.isa;
         let work = |scratch: &mut Vec<f32>| {
-            scratch.resize(most, 0.0);
+            let scratch = isa::in_lines(scratch, most);
             while let Some(mut racer) = next() {
                 train(isa, &mut racer, scratch);
             }

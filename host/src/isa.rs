@@ -81,6 +81,16 @@ impl Isa {
     }
 }
 
+/// Numbers of a cache line. To load a register from two lines takes twice as long.
+const LINE: usize = 16;
+
+/// `count` numbers of `memory`, from the beginning of a cache line on.
+pub fn in_lines(memory: &mut Vec<f32>, count: usize) -> &mut [f32] {
+    memory.resize(count + LINE - 1, 0.0);
+    let before = memory.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE - 1);
+    &mut memory[before..][..count]
+}
+
 impl FromStr for Isa {
     type Err = String;
 

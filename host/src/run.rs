@@ -11,7 +11,7 @@ use crate::args::{RaceArguments, ViewName};
 use crate::checkpoint::{Checkpoint, Head, Keeper};
 use crate::crew::Threads;
 use crate::field::{self, Field};
-use crate::isa::Isa;
+use crate::isa::{self, Isa};
 use crate::record::{Finish, Mixture, Ranked, Record};
 use crate::score::Examiner;
 use crate::source::Samples;
@@ -148,9 +148,9 @@ impl<'f> Run<'f> {
                 "--nets: the race needs {gibibytes:.1} GiB of memory, more than the 8 GiB allowed"
             );
         }
-        let mut memory = vec![0.0; needed];
-        let mut books = vec![Book::NEW; field.entries.len()];
-        let mut race = Race::new(&field.entries, field.settings, &mut memory, &mut books)?;
+        let (mut memory, mut books) = (Vec::new(), vec![Book::NEW; field.entries.len()]);
+        let memory = isa::in_lines(&mut memory, needed);
+        let mut race = Race::new(&field.entries, field.settings, memory, &mut books)?;
         for (net, parameters) in field.learned.iter().enumerate() {
             race.begin_with(net, parameters)?;
         }

@@ -200,13 +200,12 @@ pub(crate) fn backward<I: Registers>(
     e: &mut [f32],
 ) {
     let mut input = 0;
-    let mut chunk = [0.0; 16 * CHUNK];
     while layer.fan_in - input >= 16 {
-        backward_inputs::<I, 16>(isa, layer, parameters, samples, d, e, input, &mut chunk);
+        backward_inputs::<I, 16>(isa, layer, parameters, samples, d, e, input);
         input += 16;
     }
     while layer.fan_in - input >= 8 {
-        backward_inputs::<I, 8>(isa, layer, parameters, samples, d, e, input, &mut chunk);
+        backward_inputs::<I, 8>(isa, layer, parameters, samples, d, e, input);
         input += 8;
     }
     if input < layer.fan_in {
@@ -245,11 +244,8 @@ impl<I> Panels<I> for Singly<'_> {
     }
 }
 
-/// Outputs whose weights are transposed together: two panels.
-const CHUNK: usize = 32;
-
 /// The inputs from `input` on, `T` of them: a register holds as many, so that each sums on its own.
-/// For that their weights are transposed first, chunk by chunk.
+/// For that their weights are transposed first, panel by panel.
 #[inline(always)]
 fn backward_inputs<I: Registers + Lanes<T>, const T: usize>(
     isa: I,
@@ -259,15 +255,96 @@ fn backward_inputs<I: Registers + Lanes<T>, const T: usize>(
     d: &[f32],
     e: &mut [f32],
     input: usize,
-    chunk: &mut [f32],
 ) {
-    let by_output = chunk.as_chunks_mut::<T>().0;
-    let mut block = Backward { isa, layer, parameters, samples, d, e, input, from: 0, by_output };
-    walk(isa, layer.fan_out, &mut block);
-    block.add(layer.fan_out);
+    if I::SAMPLES >= 10 {
+        let (d, e) = (&mut &*d, &mut &mut *e);
+        blocks!(I, samples, backward_block(isa, [(); T], layer, parameters, d, e, input));
+    } else {
+        // Few samples make a block: all blocks share a transposed panel, and sums wait in memory.
+        walk(isa, layer.fan_out, InMemory::<I, T> { isa, layer, parameters, samples, d, e, input });
+    }
 }
 
-struct Backward<'k, I, const T: usize> {
+/// The weights of the `T` inputs from `input` on in the next panel, `W` wide, by output.
+#[inline(always)]
+fn next_by_output<I: Lanes<16> + Lanes<8> + Lanes<4>, const W: usize, const T: usize>(
+    isa: I,
+    layer: Layer,
+    parameters: &mut &[f32],
+    input: usize,
+    slots: &mut [[f32; T]; W],
+) -> Option<()> {
+    let panel = parameters.split_off(..(layer.fan_in + 1) * W)?;
+    let rows = panel.as_chunks::<W>().0.get(input..)?.first_chunk::<T>()?;
+    match T.min(W) {
+        16 => transpose::<I, W, T, 16>(isa, rows, slots),
+        8 => transpose::<I, W, T, 8>(isa, rows, slots),
+        4 => transpose::<I, W, T, 4>(isa, rows, slots),
+        _ => {
+            for (row, input) in rows.iter().zip(0..) {
+                for (weight, slot) in row.iter().zip(slots.iter_mut()) {
+                    if let Some(slot) = slot.get_mut(input) {
+                        *slot = *weight;
+                    }
+                }
+            }
+        }
+    }
+    Some(())
+}
+
+#[inline(always)]
+fn backward_block<I: Registers + Lanes<T>, const S: usize, const T: usize>(
+    _: [(); S],
+    isa: I,
+    _: [(); T],
+    layer: Layer,
+    parameters: &[f32],
+    d: &mut &[f32],
+    e: &mut &mut [f32],
+    input: usize,
+) {
+    let d = take_rows::<S>(d, layer.fan_out);
+    let Some(e) = e.split_off_mut(..S * layer.fan_in) else { return };
+    let sums = [Lanes::<T>::splat(isa, 0.0); S];
+    let mut block = InRegisters::<I, S, T> { isa, layer, parameters, d, input, sums };
+    walk(isa, layer.fan_out, &mut block);
+    for (sum, e) in block.sums.into_iter().zip(e.chunks_exact_mut(layer.fan_in.max(1))) {
+        let Some(e) = lanes_mut::<T>(e, input) else { return };
+        *e = Lanes::<T>::store(isa, sum);
+    }
+}
+
+/// Backward for a block of samples, whose sums stay in registers.
+struct InRegisters<'k, I: Lanes<T>, const S: usize, const T: usize> {
+    isa: I,
+    layer: Layer,
+    /// Those of the panels to come.
+    parameters: &'k [f32],
+    d: [&'k [f32]; S],
+    input: usize,
+    sums: Tile<I, T, S>,
+}
+
+impl<I: Registers + Lanes<T>, const S: usize, const T: usize> Panels<I>
+    for &mut InRegisters<'_, I, S, T>
+{
+    #[inline(always)]
+    fn panel<const W: usize>(&mut self, first: usize)
+    where
+        I: Lanes<W>,
+    {
+        let (isa, parameters) = (self.isa, &mut self.parameters);
+        let mut by_output = [[0.0; T]; W];
+        let next = next_by_output(isa, self.layer, parameters, self.input, &mut by_output);
+        if next.is_some() {
+            self.sums = add_all::<I, T, S>(isa, self.sums, &by_output, &self.d, first);
+        }
+    }
+}
+
+/// Backward for all samples, whose sums are in `e` from panel to panel.
+struct InMemory<'k, I, const T: usize> {
     isa: I,
     layer: Layer,
     /// Those of the panels to come.
@@ -276,77 +353,46 @@ struct Backward<'k, I, const T: usize> {
     d: &'k [f32],
     e: &'k mut [f32],
     input: usize,
-    /// The first output of the chunk.
-    from: usize,
-    /// The chunk: weights of `T` inputs by output.
-    by_output: &'k mut [[f32; T]],
 }
 
-impl<I: Registers + Lanes<T>, const T: usize> Panels<I> for &mut Backward<'_, I, T> {
+impl<I: Registers + Lanes<T>, const T: usize> Panels<I> for InMemory<'_, I, T> {
     #[inline(always)]
     fn panel<const W: usize>(&mut self, first: usize)
     where
         I: Lanes<W>,
     {
-        if first - self.from == CHUNK {
-            self.add(first);
-            self.from = first;
-        }
-        let panel = self.parameters.split_off(..(self.layer.fan_in + 1) * W);
-        let rows =
-            panel.and_then(|panel| panel.as_chunks::<W>().0.get(self.input..)?.first_chunk::<T>());
-        let slots =
-            self.by_output.get_mut(first - self.from..).and_then(<[_]>::first_chunk_mut::<W>);
-        let (Some(rows), Some(slots)) = (rows, slots) else { return };
-        match T.min(W) {
-            16 => transpose::<I, W, T, 16>(self.isa, rows, slots),
-            8 => transpose::<I, W, T, 8>(self.isa, rows, slots),
-            4 => transpose::<I, W, T, 4>(self.isa, rows, slots),
-            _ => {
-                for (row, input) in rows.iter().zip(0..) {
-                    for (weight, slot) in row.iter().zip(slots.iter_mut()) {
-                        if let Some(slot) = slot.get_mut(input) {
-                            *slot = *weight;
-                        }
-                    }
-                }
-            }
+        let (isa, layer, input) = (self.isa, self.layer, self.input);
+        let mut by_output = [[0.0; T]; W];
+        let next = next_by_output(isa, layer, &mut self.parameters, input, &mut by_output);
+        if next.is_some() {
+            let (d, e) = (&mut &*self.d, &mut &mut *self.e);
+            blocks!(I, self.samples, add_panel(isa, layer, &by_output, d, first, e, input));
         }
     }
 }
 
-impl<I: Registers + Lanes<T>, const T: usize> Backward<'_, I, T> {
-    /// Adds what comes through the chunk, whose outputs end before `to`.
-    #[inline(always)]
-    fn add(&mut self, to: usize) {
-        let Some(by_output) = self.by_output.get(..to - self.from) else { return };
-        let (isa, layer, input, from) = (self.isa, self.layer, self.input, self.from);
-        let (d, e) = (&mut &*self.d, &mut &mut *self.e);
-        blocks!(I, self.samples, add_chunk(isa, layer, by_output, d, from, e, input));
-    }
-}
-
+/// Adds what comes through the outputs from `first` on to the errors of `S` samples.
 #[inline(always)]
-fn add_chunk<I: Lanes<T>, const S: usize, const T: usize>(
+fn add_panel<I: Lanes<T>, const S: usize, const T: usize>(
     _: [(); S],
     isa: I,
     layer: Layer,
     by_output: &[[f32; T]],
     d: &mut &[f32],
-    from: usize,
+    first: usize,
     e: &mut &mut [f32],
     input: usize,
 ) {
     let d = take_rows::<S>(d, layer.fan_out);
     let Some(e) = e.split_off_mut(..S * layer.fan_in) else { return };
     let mut sums = [isa.splat(0.0); S];
-    if from > 0 {
+    if first > 0 {
         for (sum, e) in sums.iter_mut().zip(e.chunks_exact(layer.fan_in.max(1))) {
             let Some(e) = lanes::<T>(e, input) else { return };
             *sum = isa.load(e);
         }
     }
-    let sums = add_all(isa, sums, by_output, &d, from);
+    let sums = add_all(isa, sums, by_output, &d, first);
     for (sum, e) in sums.into_iter().zip(e.chunks_exact_mut(layer.fan_in.max(1))) {
         let Some(e) = lanes_mut::<T>(e, input) else { return };
         *e = isa.store(sum);
@@ -485,10 +531,14 @@ impl<I: Registers, U: Update<I>> Gradient<'_, I, U> {
         let isa = self.isa;
         let Some(parameters) = parameters.first_chunk_mut::<R>() else { return };
         let x = self.x.chunks_exact(fan_in.max(1));
-        let mut sums = [Lanes::<W>::splat(isa, -0.0); R];
-        for (x, d) in x.zip(self.d.chunks_exact(fan_out.max(1))) {
-            let (Some(x), Some(d)) = (lanes::<R>(x, input), lanes::<W>(d, first)) else { break };
-            let d = isa.load(d);
+        let mut samples = x
+            .zip(self.d.chunks_exact(fan_out.max(1)))
+            .map_while(|(x, d)| Some((lanes::<R>(x, input)?, isa.load(lanes::<W>(d, first)?))));
+        // Adding to -0 changes nothing, so that the sums begin with the first sample's products.
+        let mut sums = samples.next().map_or([Lanes::<W>::splat(isa, -0.0); R], |(x, d)| {
+            x.map(|x| d * Lanes::<W>::splat(isa, x))
+        });
+        for (x, d) in samples {
             for (sum, x) in sums.iter_mut().zip(x) {
                 *sum = *sum + d * Lanes::<W>::splat(isa, *x);
             }

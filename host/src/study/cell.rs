@@ -13,7 +13,7 @@ use super::tape::{Player, Tape, Trainer};
 use super::{Rule, Start, StudyTask};
 use crate::data::{self, Table};
 use crate::field;
-use crate::isa::Isa;
+use crate::isa::{self, Isa};
 use crate::score::Examiner;
 use crate::source::{Samples, Source};
 
@@ -203,19 +203,16 @@ impl Cell {
         isa: Isa,
     ) -> Result<(Vec<Course>, Vec<Vec<f32>>)> {
         let rules: Vec<_> = std::iter::once(&lead).chain(followers).collect();
-        let mut memories: Vec<_> = rules
-            .iter()
-            .map(|(_, settings)| {
-                let numbers = Plan::of(entries, settings).total();
-                (vec![0.0; numbers], vec![Book::NEW; entries.len()])
-            })
-            .collect();
+        let mut memories = vec![(Vec::new(), vec![Book::NEW; entries.len()]); rules.len()];
         let mut courses: Vec<_> =
             rules.iter().map(|(rule, _)| Course::new(*rule, entries.len())).collect();
         let races: Result<Vec<_>, _> = rules
             .iter()
             .zip(&mut memories)
-            .map(|((_, settings), (memory, books))| Race::new(entries, *settings, memory, books))
+            .map(|((_, settings), (memory, books))| {
+                let memory = isa::in_lines(memory, Plan::of(entries, settings).total());
+                Race::new(entries, *settings, memory, books)
+            })
             .collect();
         let mut races = races?;
         let Settings { batch, held_back, .. } = lead.1;

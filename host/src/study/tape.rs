@@ -3,7 +3,7 @@
 use derby_core::{Crew, Racer};
 
 use crate::crew;
-use crate::isa::Isa;
+use crate::isa::{self, Isa};
 
 /// The answers and losses of a piece of the stream.
 #[derive(Clone, Debug)]
@@ -56,8 +56,8 @@ impl Crew for Trainer<'_> {
     fn run<'r>(&mut self, racers: impl Iterator<Item = Racer<'r>>, _: &mut [f32]) {
         for mut racer in racers {
             *self.work += work(&racer);
-            self.scratch.resize(racer.scratch().max(self.scratch.len()), 0.0);
-            crew::train(self.isa, &mut racer, self.scratch);
+            let scratch = isa::in_lines(self.scratch, racer.scratch());
+            crew::train(self.isa, &mut racer, scratch);
             let (outputs, losses) = racer.record();
             // A net may have been away: its tape is filled up to where it is now.
             let at = ((racer.first() - self.tape.first) as usize) / self.tape.batch;
