@@ -265,8 +265,10 @@ fn backward_inputs<I: Registers + Lanes<T>, const T: usize>(
     }
 }
 
-/// The weights of the `T` inputs from `input` on in the next panel, `W` wide, by output.
-#[inline(always)]
+/// The weights of the `T` inputs from `input` on in the next panel, `W` wide, by output. Its many
+/// copies would fill the stack where nothing is optimised.
+#[cfg_attr(debug_assertions, inline(never))]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn next_by_output<I: Lanes<16> + Lanes<8> + Lanes<4>, const W: usize, const T: usize>(
     isa: I,
     layer: Layer,

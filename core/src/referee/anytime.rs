@@ -332,7 +332,7 @@ impl Detector {
     /// Deviations that one batch counts at most.
     const MOST: f32 = 4.0;
     /// Deviations at which it sounds.
-    const LIMIT: f32 = 25.0;
+    const LIMIT: f32 = 30.0;
 
     /// Takes a batch's loss in; whether the sum is over its limit.
     fn add(&mut self, loss: f32) -> bool {
