@@ -153,8 +153,8 @@ fn run_bench(board: &Board) -> Vec<String> {
     lines
 }
 
-/// Instructions that training takes for a sample, as `bench` counts them; the table of
-/// firmware/README.md.
+/// Instructions that training takes for a sample, as `bench` counted them when the goals were reached;
+/// what it counts now is in the table of firmware/README.md.
 const COUNTS: [(&str, &str, f64); 14] = [
     ("microbit", "16-16x1-8 batch 1", 114_260.0),
     ("microbit", "16-32x2-16 batch 1", 607_581.0),

@@ -56,7 +56,7 @@ pub enum Command {
     Isolate(IsolateArguments),
     /// Compare rules: tasks x seeds x rules, against the best net trained alone
     #[command(after_help = "Example:
-  derby study --out study.csv --seeds 300..319")]
+  derby study --out study.csv --seeds 600..639")]
     Study(StudyArguments),
     /// Write the winner of a race, or the mixture, as Rust, C, ONNX or for derby itself
     #[command(after_help = "Examples:

@@ -1,8 +1,7 @@
 """The paper's race in JAX: the same 18 nets, batches, optimizers and mixer, f32, one compiled
-scan over 50 batches. Prints samples/s, the best of 5 rounds; `--nets` leaves the mixer out."""
+scan over 50 batches. Prints samples/s, the best of 5 rounds."""
 
 import os
-import sys
 import time
 
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
@@ -11,7 +10,6 @@ import jax.numpy as jnp
 
 BATCH, BATCHES, BITS = 10, 50, 16
 SHAPES = [(hidden, layers) for hidden in (16, 24, 32, 40, 48, 56) for layers in (1, 2, 3)]
-MIXES = "--nets" not in sys.argv
 
 
 def net(key, hidden, layers):
@@ -55,16 +53,14 @@ def learn(carry, batch):
         last, moments = rms_prop(parameters[-1], gradients[-1], state[-1])
         new_nets.append([*new, last])
         new_states.append([*gradients[:-1], moments])
-    error = 0.0
-    if MIXES:
-        parts = jnp.stack(answers) * weights[:, None, :]
-        rest = parts.sum(0) - y
-        error = 0.5 * jnp.sum(rest**2) / BATCH
-        slope = (parts * rest).sum(1) / BATCH
-        weights, mixing = rms_prop(weights, slope, mixing, decay=0.001)
-        low, high = weights.min(0), weights.max(0)
-        weights = jnp.where(low < 0, 0.001 + (weights - low) / (high - low) * 0.99, weights)
-        weights = weights / weights.sum(0)
+    parts = jnp.stack(answers) * weights[:, None, :]
+    rest = parts.sum(0) - y
+    error = 0.5 * jnp.sum(rest**2) / BATCH
+    slope = (parts * rest).sum(1) / BATCH
+    weights, mixing = rms_prop(weights, slope, mixing, decay=0.001)
+    low, high = weights.min(0), weights.max(0)
+    weights = jnp.where(low < 0, 0.001 + (weights - low) / (high - low) * 0.99, weights)
+    weights = weights / weights.sum(0)
     return (new_nets, new_states, weights, mixing), error
 
 

@@ -269,7 +269,7 @@ fn backward_inputs<I: Registers + Lanes<T>, const T: usize>(
 /// copies would fill the stack where nothing is optimised.
 #[cfg_attr(debug_assertions, inline(never))]
 #[cfg_attr(not(debug_assertions), inline(always))]
-fn next_by_output<I: Lanes<16> + Lanes<8> + Lanes<4>, const W: usize, const T: usize>(
+fn next_by_output<I: Registers, const W: usize, const T: usize>(
     isa: I,
     layer: Layer,
     parameters: &mut &[f32],
