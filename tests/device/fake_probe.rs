@@ -39,7 +39,8 @@ fn act(what: &str, board: &Board, rest: &[&str], folder: &Path) {
             emulator.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
             let emulator = emulator.args(arguments).spawn().expect("QEMU starts");
             fs::write(folder.join("process"), emulator.id().to_string()).unwrap();
-            while !port.exists() {
+            // It listens a while after the port is there.
+            while UnixStream::connect(&port).map(|port| Debugger(port).call("D")).is_err() {
                 thread::sleep(time::Duration::from_millis(5));
             }
         }

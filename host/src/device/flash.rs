@@ -20,7 +20,7 @@ use super::listen::{Hush, Listener, Said};
 use super::log::Texts;
 use super::needs::{self, SERVE};
 use super::probe::Probe;
-use super::rtt::{Block, Memory};
+use super::rtt::{Block, Memory, PAUSE};
 use super::show::show;
 use crate::field::Field;
 
@@ -29,8 +29,6 @@ const BLOCK: &str = "_SEGGER_RTT";
 /// The channels up to the host.
 const LOGS: usize = 0;
 const EVENTS: usize = 1;
-/// Between two looks at channels in which nothing stood.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// `derby flash`.
 ///
@@ -47,7 +45,7 @@ pub fn command(arguments: &DeviceArguments) -> Result<()> {
     let address = address(&path)?;
     show(arguments, &field, |listener| {
         probe.flash(&path)?;
-        let block = Block::at(&mut probe, address)?.context("the board did not start")?;
+        let block = Block::at(&mut probe, address, arguments.timeout)?;
         // The board waits for a sign that somebody listens.
         block.put(&mut probe, &[0])?;
         block.lose_nothing(&mut probe)?;

@@ -8,6 +8,9 @@
 //! A block's channels follow it, those up to the host first. A buffer is full when one more byte
 //! would make both places equal.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result, ensure};
 use derby_boards::Region;
 
@@ -26,6 +29,8 @@ pub trait Memory {
     fn write(&mut self, address: u32, bytes: &[u8]) -> Result<()>;
 }
 
+/// Between two looks at a board that had nothing to tell.
+pub const PAUSE: Duration = Duration::from_millis(50);
 /// What a block begins with.
 const MAGIC: &[u8; 16] = b"SEGGER RTT\0\0\0\0\0\0";
 /// Bytes of a block before its channels.
@@ -57,12 +62,20 @@ struct Channel {
 }
 
 impl Block {
-    /// The channels whose block lies at `address`; `None` when the board has not set them up.
+    /// The channels whose block lies at `address`. A board that has just been reset sets them up
+    /// first; it is looked at again and again for as long as `patience` says.
     ///
     /// # Errors
-    /// When the board does not answer.
-    pub fn at(memory: &mut impl Memory, address: u32) -> Result<Option<Self>> {
-        Ok(Self::of(address, &memory.read(address, HEAD)?))
+    /// When the board does not answer, or has not set its channels up by then.
+    pub fn at(memory: &mut impl Memory, address: u32, patience: Duration) -> Result<Self> {
+        let begun = Instant::now();
+        loop {
+            if let Some(block) = Self::of(address, &memory.read(address, HEAD)?) {
+                return Ok(block);
+            }
+            ensure!(begun.elapsed() < patience, "the board did not start");
+            thread::sleep(PAUSE);
+        }
     }
 
     /// Looks for the channels in all of `ram`.
@@ -265,10 +278,35 @@ mod tests {
     #[test]
     fn memory_without_channels_has_none() {
         assert!(Block::find(&mut Ram(vec![0; 256]), RAM).unwrap().is_none());
-        assert!(Block::at(&mut Ram(vec![0; 256]), RAM.origin + 8).unwrap().is_none());
+        let error = Block::at(&mut Ram(vec![0; 256]), RAM.origin + 8, Duration::ZERO).unwrap_err();
+        assert_eq!(error.to_string(), "the board did not start");
         let mut broken = Ram::new();
         broken.0[8 + HEAD + 12] = 99;
-        let block = Block::at(&mut broken, RAM.origin + 8).unwrap().unwrap();
+        let block = Block::at(&mut broken, RAM.origin + 8, Duration::ZERO).unwrap();
         assert!(block.take(&mut broken).is_err());
+    }
+
+    /// A board whose memory is empty for so many looks.
+    struct Late(usize, Ram);
+
+    impl Memory for Late {
+        fn read(&mut self, address: u32, length: usize) -> Result<Vec<u8>> {
+            match self.0.checked_sub(1) {
+                Some(looks) => self.0 = looks,
+                None => return self.1.read(address, length),
+            }
+            Ok(vec![0; length])
+        }
+
+        fn write(&mut self, address: u32, bytes: &[u8]) -> Result<()> {
+            self.1.write(address, bytes)
+        }
+    }
+
+    #[test]
+    fn a_board_may_take_its_time_to_start() {
+        let mut board = Late(3, Ram::new());
+        let block = Block::at(&mut board, RAM.origin + 8, Duration::MAX).unwrap();
+        assert_eq!((board.0, block.up, block.down), (0, 1, 1));
     }
 }
