@@ -39,10 +39,14 @@ fn act(what: &str, board: &Board, rest: &[&str], folder: &Path) {
             emulator.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
             let emulator = emulator.args(arguments).spawn().expect("QEMU starts");
             fs::write(folder.join("process"), emulator.id().to_string()).unwrap();
-            // It listens a while after the port is there.
-            while UnixStream::connect(&port).map(|port| Debugger(port).call("D")).is_err() {
-                thread::sleep(time::Duration::from_millis(5));
-            }
+            // The port is there a while before it listens.
+            let mut debugger = loop {
+                match UnixStream::connect(&port) {
+                    Ok(stream) => break Debugger(stream),
+                    Err(_) => thread::sleep(time::Duration::from_millis(5)),
+                }
+            };
+            debugger.call("D");
         }
         ("read", ["b32", address, words]) => {
             let length = 4 * words.parse::<u32>().expect("a number of words");
