@@ -6,8 +6,9 @@ use rtt_target::{ChannelMode, DownChannel, UpChannel, rtt_init, set_defmt_channe
 
 use crate::board;
 
-/// How many milliseconds a board waits for a host before it races alone.
-const PATIENCE: u32 = 2000;
+/// How many milliseconds a board waits for a host before it races alone. A host by way of probe-rs
+/// needs four calls or more to say that it is there, each some tenths of a second.
+const PATIENCE: u32 = 10_000;
 
 /// Processor cycles in about a millisecond.
 const MILLISECOND: u32 = board::CLOCK_HZ / 1000;
