@@ -8,7 +8,12 @@
 //! panel   | input 0 | input 1 | ..    | bias |      each row: W numbers, side by side
 //! ```
 //! A row is a vector register (or two, or four), rows follow each other as the loops read them,
-//! and no number is padding. Samples and deltas are sample-major: `[sample][unit]`.
+//! and no number is padding.
+//!
+//! What a net takes and gives is sample-major, `[sample][unit]`. Where there are vector registers
+//! ([`IN_PANELS`]) values between its layers, and their deltas, lie in panels too, with a row for
+//! each sample; else they are sample-major as well. For one sample, or for as many units as a panel
+//! has, both are the same.
 //!
 //! # Order of operations
 //! This is the definition that every target computes, whatever its registers:
@@ -44,8 +49,63 @@ pub(crate) use soft::{backward, descend, forward, gradient};
 #[cfg(not(target_arch = "arm"))]
 pub(crate) use wide::{backward, descend, forward, gradient};
 
+/// Whether the kernels want values and deltas in panels.
+pub(crate) const IN_PANELS: bool = cfg!(not(target_arch = "arm"));
+
+/// Whether panels of these values are laid out otherwise than samples one after the other.
+#[inline(always)]
+pub(crate) const fn differs(units: usize, samples: usize) -> bool {
+    IN_PANELS && samples > 1 && units > 0 && panel_width(units) != units
+}
+
+#[cfg(any(test, not(target_arch = "arm")))]
+/// Lays `[sample][unit]` in panels of `stride` rows.
+pub(crate) fn pack(units: usize, by_sample: &[f32], stride: usize, in_panels: &mut [f32]) {
+    for (first, width) in panels(units) {
+        let panel = in_panels.get_mut(first.saturating_mul(stride)..).unwrap_or_default();
+        let samples = by_sample.chunks_exact(units.max(1));
+        for (row, sample) in panel.chunks_exact_mut(width).zip(samples) {
+            row.iter_mut().zip(sample.iter().skip(first)).for_each(|(own, other)| *own = *other);
+        }
+    }
+}
+
+#[cfg(any(test, not(target_arch = "arm")))]
+/// Lays panels of `stride` rows out as `[sample][unit]`.
+pub(crate) fn unpack(units: usize, in_panels: &[f32], stride: usize, by_sample: &mut [f32]) {
+    for (first, width) in panels(units) {
+        let panel = in_panels.get(first.saturating_mul(stride)..).unwrap_or_default();
+        let samples = by_sample.chunks_exact_mut(units.max(1));
+        for (row, sample) in panel.chunks_exact(width).zip(samples) {
+            sample.iter_mut().skip(first).zip(row).for_each(|(own, other)| *own = *other);
+        }
+    }
+}
+
 /// Whether `descend` is more than its definition, and there is flash to spend on it.
 pub(crate) const FUSED: bool = FULL && cfg!(target_arch = "arm");
+
+/// Shows `each` what belongs together of values of some samples and of as many or more.
+#[cfg(not(target_arch = "arm"))]
+#[inline(always)]
+pub(crate) fn zip_panels(
+    units: usize,
+    mut some: &mut [f32],
+    mut others: &[f32],
+    mut each: impl FnMut(&mut [f32], &[f32]),
+) {
+    if some.len() == others.len() {
+        return each(some, others);
+    }
+    let (few, many) = (some.len() / units.max(1), others.len() / units.max(1));
+    for (_, width) in panels(units) {
+        let own = some.split_off_mut(..few.saturating_mul(width));
+        let (Some(own), Some(other)) = (own, others.split_off(..many.saturating_mul(width))) else {
+            return;
+        };
+        each(own, other);
+    }
+}
 
 /// The width of the panel that starts with `left` outputs to go.
 const fn panel_width(left: usize) -> usize {
@@ -180,6 +240,44 @@ mod tests {
         };
     }
 
+    /// Samples in panels, with some rows more than there are samples.
+    fn panels_of(units: usize, by_sample: &[f32], more: usize) -> std::vec::Vec<f32> {
+        let mut values = std::vec![f32::NAN; by_sample.len() + more * units];
+        pack(units, by_sample, by_sample.len() / units + more, &mut values);
+        values
+    }
+
+    fn samples_of(units: usize, in_panels: &[f32], by_sample: &mut [f32]) {
+        unpack(units, in_panels, in_panels.len() / units, by_sample);
+    }
+
+    /// Those that want panels; for the gradients there are more samples than are learned from.
+    const WIDE: Kernels = (
+        |layer, own, samples, x, z| {
+            let (x, mut values) = (panels_of(layer.fan_in, x, 0), std::vec![f32::NAN; z.len()]);
+            wide::forward(Portable, layer, own, samples, &x, &mut values);
+            samples_of(layer.fan_out, &values, z);
+        },
+        |layer, own, samples, d, e| {
+            let (d, mut values) = (panels_of(layer.fan_out, d, 0), std::vec![f32::NAN; e.len()]);
+            wide::backward(Portable, layer, own, samples, &d, &mut values);
+            samples_of(layer.fan_in, &values, e);
+        },
+        |layer, own, x, d, update| {
+            let (x, d) = (panels_of(layer.fan_in, x, 2), panels_of(layer.fan_out, d, 0));
+            wide::gradient(Portable, layer, own, &x, &d, update);
+        },
+        |layer, own, rate, samples, x, d, e| {
+            let (x, mut d) = (panels_of(layer.fan_in, x, 2), panels_of(layer.fan_out, d, 0));
+            let Some(e) = e else {
+                return wide::descend(Portable, layer, own, rate, samples, &x, &mut d, None);
+            };
+            let mut values = std::vec![f32::NAN; e.len()];
+            wide::descend(Portable, layer, own, rate, samples, &x, &mut d, Some(&mut values));
+            samples_of(layer.fan_in, &values, e);
+        },
+    );
+
     /// What `kernels` make of numbers: outputs, errors, gradients; then the parameters after
     /// descent, and the errors it sends back.
     fn results(
@@ -225,13 +323,12 @@ mod tests {
 
     #[test]
     fn all_kernels_give_the_same_bits() {
-        let (wide, narrow, soft): (Kernels, Kernels, Kernels) =
-            (kernels!(wide), kernels!(narrow), kernels!(soft));
+        let (narrow, soft): (Kernels, Kernels) = (kernels!(narrow), kernels!(soft));
         for (fan_in, fan_out) in [(1, 1), (3, 31), (16, 16), (56, 24), (9, 8), (40, 7)] {
             let layer = Layer { fan_in, fan_out, below: 0, last: false };
             for samples in [1, 4, 5, 10, 13] {
                 for numbers in [ordinary, any] {
-                    let wide = results(wide, layer, samples, numbers);
+                    let wide = results(WIDE, layer, samples, numbers);
                     let what = std::format!("{fan_in}-{fan_out}, {samples} samples");
                     assert_eq!(wide, results(narrow, layer, samples, numbers), "narrow {what}");
                     assert_eq!(wide, results(soft, layer, samples, numbers), "soft {what}");

@@ -115,16 +115,27 @@ impl Entry {
         hidden.saturating_add(output)
     }
 
-    /// Numbers of scratch that [`Self::predict`] needs for each sample.
+    /// Numbers of scratch that [`Self::predict`] needs for each sample: hidden activations and,
+    /// where the kernels want panels, room for inputs and outputs.
     pub const fn scratch(&self) -> usize {
-        self.shape.hidden_units()
+        let Shape { inputs, outputs, .. } = self.shape;
+        let ends = if kernel::IN_PANELS { inputs.saturating_add(outputs) } else { 0 };
+        self.shape.hidden_units().saturating_add(ends)
     }
 
-    /// Numbers of scratch that learning from `batch` samples needs: hidden activations, and the
-    /// deltas of two layers.
+    /// Numbers of scratch that learning from `batch` samples needs: hidden activations, the deltas
+    /// of two layers, and [`Self::panels`].
     pub const fn training_scratch(&self, batch: usize) -> usize {
         let deltas = self.shape.widest().saturating_mul(2);
-        self.shape.hidden_units().saturating_add(deltas).saturating_mul(batch)
+        let values = self.shape.hidden_units().saturating_add(deltas).saturating_mul(batch);
+        values.saturating_add(self.panels(batch))
+    }
+
+    /// Numbers of room for a batch's inputs in panels: 0 on a Cortex-M, whose kernels take them as
+    /// they come.
+    pub const fn panels(&self, batch: usize) -> usize {
+        let inputs = self.shape.inputs;
+        if kernel::differs(inputs, batch) { inputs.saturating_mul(batch) } else { 0 }
     }
 
     /// Draws the first parameters.
@@ -149,8 +160,35 @@ impl Entry {
         out: &mut [f32],
         scratch: &mut [f32],
     ) {
-        let samples = x.len() / self.shape.inputs.max(1);
+        let inputs = self.shape.inputs;
+        let samples = x.len() / inputs.max(1);
+        self.answer(isa, parameters, samples, x, out, scratch);
+    }
+
+    /// [`Self::forward`] from samples as they come.
+    #[inline(always)]
+    fn answer(
+        &self,
+        isa: impl Registers,
+        parameters: &[f32],
+        samples: usize,
+        x: &[f32],
+        out: &mut [f32],
+        scratch: &mut [f32],
+    ) {
+        #[cfg(not(target_arch = "arm"))]
+        let (scratch, panels) = self.parts(samples, scratch);
+        #[cfg(not(target_arch = "arm"))]
+        let x = in_panels(self.shape.inputs, samples, x, panels);
         self.forward(isa, parameters, samples, x, out, scratch);
+    }
+
+    /// Scratch for `samples` samples, and behind it the room for their inputs in panels.
+    #[cfg(not(target_arch = "arm"))]
+    #[inline(always)]
+    fn parts<'s>(&self, samples: usize, scratch: &'s mut [f32]) -> (&'s mut [f32], &'s mut [f32]) {
+        let scratch_alone = scratch.len().saturating_sub(self.panels(samples));
+        scratch.split_at_mut_checked(scratch_alone).unwrap_or_default()
     }
 
     /// The place among the net's parameters of the weight from `input` to `output` in the given
@@ -162,7 +200,8 @@ impl Entry {
     }
 
     /// Runs `samples` samples through the net, leaves the hidden activations in `hidden`, layer
-    /// by layer, and the outputs in `out`.
+    /// by layer, and the outputs in `out`. `x` lies as the kernels want it; behind the activations
+    /// `hidden` has room for outputs as the kernels give them.
     #[cfg_attr(feature = "full", inline(always))]
     #[cfg_attr(not(feature = "full"), inline(never))]
     fn forward<'x>(
@@ -184,11 +223,38 @@ impl Entry {
                 z
             };
             kernel::forward(isa, layer, own, samples, x, z);
+            #[cfg(not(target_arch = "arm"))]
+            if layer.last && kernel::differs(layer.fan_out, samples) {
+                copy(z, hidden);
+                kernel::unpack(layer.fan_out, hidden, samples, z);
+            }
             let activation = if layer.last { self.output } else { self.activation };
             activation.apply(z, layer.fan_out);
             x = z;
         }
     }
+}
+
+/// Copies numbers to the first of `room`.
+#[cfg(not(target_arch = "arm"))]
+fn copy(numbers: &[f32], room: &mut [f32]) {
+    room.iter_mut().zip(numbers).for_each(|(slot, number)| *slot = *number);
+}
+
+/// Samples as the kernels want them: as they are, or in panels, which go to `room`.
+#[cfg(not(target_arch = "arm"))]
+#[inline(always)]
+fn in_panels<'v>(
+    units: usize,
+    samples: usize,
+    by_sample: &'v [f32],
+    room: &'v mut [f32],
+) -> &'v [f32] {
+    if !kernel::differs(units, samples) {
+        return by_sample;
+    }
+    kernel::pack(units, by_sample, samples, room);
+    room
 }
 
 /// A batch to learn from, sample-major.
@@ -303,7 +369,7 @@ impl Net<'_> {
         scratch: &mut [f32],
     ) -> BatchLoss {
         let entry = self.entry;
-        entry.forward(isa, self.parameters, batch.samples, batch.inputs, out, scratch);
+        entry.answer(isa, self.parameters, batch.samples, batch.inputs, out, scratch);
         let trained = batch.samples.saturating_sub(batch.held_back);
         let (out, targets) = (&mut &*out, &mut &*batch.targets);
         BatchLoss {
@@ -469,6 +535,8 @@ fn descend<I: Registers>(
     let Entry { shape, activation, output, loss, .. } = *entry;
     let trained = batch.samples.saturating_sub(batch.held_back);
     let hidden_values = shape.hidden_units().saturating_mul(batch.samples);
+    #[cfg(not(target_arch = "arm"))]
+    let (scratch, panels) = entry.parts(batch.samples, scratch);
     let Some((hidden, deltas)) = scratch.split_at_mut_checked(hidden_values) else { return };
     let mut hidden: &[f32] = hidden;
     let half = shape.widest().saturating_mul(batch.samples);
@@ -480,6 +548,12 @@ fn descend<I: Registers>(
     if trained != 1 {
         let share = 1.0 / trained as f32;
         d.iter_mut().for_each(|d| *d *= share);
+    }
+    #[cfg(not(target_arch = "arm"))]
+    if kernel::differs(shape.outputs, trained) {
+        copy(d, below);
+        let by_sample = below.get(..values).unwrap_or_default();
+        kernel::pack(shape.outputs, by_sample, trained, above);
     }
 
     for layer in shape.weight_layers().rev() {
@@ -495,6 +569,8 @@ fn descend<I: Registers>(
             hidden = rest;
             x
         };
+        #[cfg(not(target_arch = "arm"))]
+        let x = if is_first && kernel::differs(layer.fan_in, batch.samples) { &*panels } else { x };
         let Some(d) = above.get_mut(..trained.saturating_mul(layer.fan_out)) else { return };
         let mut e = None;
         if !is_first {
@@ -509,6 +585,9 @@ fn descend<I: Registers>(
             kernel::backward(isa, layer, own, trained, d, e);
         }
         if let Some(e) = e {
+            #[cfg(not(target_arch = "arm"))]
+            kernel::zip_panels(layer.fan_in, e, x, |e, x| activation.chain(e, x));
+            #[cfg(target_arch = "arm")]
             activation.chain(e, x);
         }
         if !fused {

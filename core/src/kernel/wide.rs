@@ -1,134 +1,127 @@
 //! The kernels for vector registers: tiles of sums that stay in registers over blocks of samples
 //! and inputs, a copy for each width of a panel.
+//!
+//! Values and deltas lie in panels here: all rows that a tile reads follow each other, so that one
+//! address is enough for all.
 
-use super::{Layer, Run, Update, panel_width};
+use super::{Layer, Run, Update};
 use crate::lanes::{Lanes, Registers};
 
-/// One kernel, called for each panel of a layer from the first output to the last.
+/// One kernel, called for each panel of a layer's units from the first unit to the last.
 trait Panels<I> {
-    /// `first` is the panel's first output, `W` its width.
+    /// Whether two panels of 16 are better taken together.
+    const PAIRS: bool = false;
+
+    /// `first` is the panel's first unit, `W` its width.
     fn panel<const W: usize>(&mut self, first: usize)
     where
         I: Lanes<W>;
-}
 
-/// Shows `kernel` every panel: one copy of it for each width.
-#[inline(always)]
-fn walk<I: Registers>(_: I, fan_out: usize, mut kernel: impl Panels<I>) {
-    let mut first = 0;
-    while let Some(left) = fan_out.checked_sub(first).filter(|&left| left > 0) {
-        let width = panel_width(left);
-        match width {
-            16 => kernel.panel::<16>(first),
-            8 => kernel.panel::<8>(first),
-            4 => kernel.panel::<4>(first),
-            2 => kernel.panel::<2>(first),
-            _ => kernel.panel::<1>(first),
-        }
-        first += width;
+    /// Two panels of 16.
+    #[inline(always)]
+    fn pair(&mut self, _first: usize)
+    where
+        I: Lanes<16>,
+    {
     }
 }
 
-/// `W` numbers of a row from `first` on.
+/// Shows `kernel` every panel: one copy of it for each width. Only the widest come in loops: what a
+/// loop may need is worked out before it, also for a width that does not come.
 #[inline(always)]
-fn lanes<const W: usize>(row: &[f32], first: usize) -> Option<&[f32; W]> {
-    row.get(first..)?.first_chunk()
+fn walk<I: Registers, K: Panels<I>>(units: usize, mut kernel: K) {
+    let mut first = 0;
+    while K::PAIRS && units - first >= 32 {
+        kernel.pair(first);
+        first += 32;
+    }
+    while units - first >= 16 {
+        kernel.panel::<16>(first);
+        first += 16;
+    }
+    if units - first >= 8 {
+        kernel.panel::<8>(first);
+        first += 8;
+    }
+    if units - first >= 4 {
+        kernel.panel::<4>(first);
+        first += 4;
+    }
+    if units - first >= 2 {
+        kernel.panel::<2>(first);
+        first += 2;
+    }
+    if units - first >= 1 {
+        kernel.panel::<1>(first);
+    }
 }
 
-/// `W` numbers of a row from `first` on, to be changed.
+/// Does `$tile` for blocks of `S` of the `$samples` samples, as many as fit in registers, of about
+/// equal size; `$sample` is the block's first. Where `$is_rare` is true only the largest and the
+/// smallest blocks have copies of their own.
+macro_rules! blocks {
+    ($I:ident, $is_rare:expr, $samples:expr, |$sample:ident| $tile:expr) => {
+        blocks!($I, $is_rare, $samples, |$sample| $tile, 10 8 5 4 2 1)
+    };
+    ($I:ident, $is_rare:expr, $samples:expr, |$sample:ident| $tile:expr, $($size:literal)*) => {
+        let (samples, mut $sample): (usize, usize) = ($samples, 0);
+        let most = samples.div_ceil(samples.div_ceil($I::SAMPLES).max(1));
+        $(if is_block($size, $I::SAMPLES, $is_rare) {
+            const S: usize = $size;
+            while S <= most && samples - $sample >= S {
+                $tile;
+                $sample += S;
+            }
+        })*
+    };
+}
+
+/// Whether there is a copy for blocks of this size where the sums of `most` samples fit.
+const fn is_block(size: usize, most: usize, is_rare: bool) -> bool {
+    size == 1 || size == most || !is_rare && (size == 8 && most == 10 || size == 4 && most >= 5)
+}
+
+/// Rows of `W` numbers from `start` on.
 #[inline(always)]
-fn lanes_mut<const W: usize>(row: &mut [f32], first: usize) -> Option<&mut [f32; W]> {
-    row.get_mut(first..)?.first_chunk_mut()
+fn rows<const W: usize>(values: &[f32], start: usize) -> &[[f32; W]] {
+    values.get(start..).unwrap_or_default().as_chunks().0
+}
+
+/// Rows of `W` numbers from `start` on, to be changed.
+#[inline(always)]
+fn rows_mut<const W: usize>(values: &mut [f32], start: usize) -> &mut [[f32; W]] {
+    values.get_mut(start..).unwrap_or_default().as_chunks_mut().0
 }
 
 /// `S` rows of sums. All three kernels are sums of outer products, over inputs, outputs or
 /// samples.
 type Tile<I, const W: usize, const S: usize> = [<I as Lanes<W>>::Register; S];
 
-/// Adds the outer products of vectors with the scalars that stand at the same place in `rows`,
-/// counted from `from`. The sums come and go by value: behind a reference they would be kept in
+/// Adds the outer products of the vectors of `N` panels with the scalars that stand at the same
+/// place in each row. The sums come and go by value: behind a reference they would be kept in
 /// memory.
 #[inline(always)]
-fn add_all<I: Lanes<W>, const W: usize, const S: usize>(
+fn add_all<I: Lanes<W>, const W: usize, const S: usize, const V: usize, const N: usize>(
     isa: I,
-    mut sums: Tile<I, W, S>,
-    vectors: &[[f32; W]],
-    rows: &[&[f32]; S],
-    from: usize,
-) -> Tile<I, W, S> {
-    let mut equal = [&[][..]; S];
-    for (equal, row) in equal.iter_mut().zip(rows) {
-        let Some(row) = row.get(from..).and_then(|row| row.get(..vectors.len())) else {
-            return sums;
-        };
-        *equal = row;
-    }
-    // All of one length, so that the compiler sees that no look below can fail; and four at a time,
-    // as there are more rows than registers for their addresses.
-    let fours = if S > 5 { vectors.as_chunks::<4>().0 } else { &[] };
-    for (at, four) in fours.iter().enumerate() {
-        let four = four.each_ref().map(|vector| isa.load(vector));
-        for (sum, row) in sums.iter_mut().zip(&equal) {
-            let Some(scalars) = row.as_chunks::<4>().0.get(at) else { break };
-            for (vector, scalar) in four.into_iter().zip(scalars) {
-                *sum = *sum + vector * isa.splat(*scalar);
+    mut sums: [Tile<I, W, S>; N],
+    vectors: [&[[f32; W]; V]; N],
+    rows: &[[f32; V]],
+) -> Option<[Tile<I, W, S>; N]> {
+    let rows = rows.first_chunk::<S>()?;
+    for place in 0..V {
+        let mut own = [isa.splat(0.0); N];
+        for (own, vectors) in own.iter_mut().zip(vectors) {
+            *own = isa.load(vectors.get(place)?);
+        }
+        for (sample, row) in rows.iter().enumerate() {
+            let scalar = isa.splat(*row.get(place)?);
+            for (sums, vector) in sums.iter_mut().zip(own) {
+                let sum = sums.get_mut(sample)?;
+                *sum = *sum + vector * scalar;
             }
         }
     }
-    for place in 4 * fours.len()..vectors.len() {
-        let Some(vector) = vectors.get(place) else { break };
-        let vector = isa.load(vector);
-        for (sum, row) in sums.iter_mut().zip(&equal) {
-            let Some(&scalar) = row.get(place) else { break };
-            *sum = *sum + vector * isa.splat(scalar);
-        }
-    }
-    sums
-}
-
-/// How many of the `left` samples to take at once where the sums of `most` fit in registers: equal
-/// parts, of a size that there is a copy for.
-const fn block(left: usize, most: usize) -> usize {
-    let parts = left.div_ceil(most);
-    let size = left.div_ceil(parts);
-    match size {
-        10.. => 10,
-        8.. => 8,
-        5.. if most == 5 => 5,
-        4.. => 4,
-        2.. if most == 2 => 2,
-        _ => 1,
-    }
-}
-
-/// Calls `$kernel` for blocks of S of the `$left` samples, as many as fit in registers; its first
-/// argument says S.
-macro_rules! blocks {
-    ($I:ident, $left:expr, $kernel:ident($($argument:expr),*)) => {{
-        let mut left = $left;
-        while left > 0 {
-            let taken = block(left, $I::SAMPLES);
-            match taken {
-                10 if $I::SAMPLES >= 10 => $kernel([(); 10], $($argument),*),
-                8 if $I::SAMPLES >= 8 => $kernel([(); 8], $($argument),*),
-                5 if $I::SAMPLES == 5 => $kernel([(); 5], $($argument),*),
-                4 if $I::SAMPLES >= 4 => $kernel([(); 4], $($argument),*),
-                2 if $I::SAMPLES == 2 => $kernel([(); 2], $($argument),*),
-                _ => $kernel([(); 1], $($argument),*),
-            }
-            left -= taken;
-        }
-    }};
-}
-
-/// Takes the next `S` rows of `width` numbers.
-#[inline(always)]
-fn take_rows<'r, const S: usize>(rest: &mut &'r [f32], width: usize) -> [&'r [f32]; S] {
-    let mut rows = [&[][..]; S];
-    for row in &mut rows {
-        (*row, *rest) = rest.split_at_checked(width).unwrap_or_default();
-    }
-    rows
+    Some(sums)
 }
 
 /// `z = x W + b` for `samples` samples.
@@ -141,52 +134,119 @@ pub(crate) fn forward<I: Registers>(
     x: &[f32],
     z: &mut [f32],
 ) {
-    let (x, z) = (&mut &*x, &mut &mut *z);
-    blocks!(I, samples, forward_block(isa, layer, parameters, x, z));
+    walk::<I, _>(layer.fan_out, Forward { isa, layer, parameters, samples, x, z });
 }
 
-#[inline(always)]
-fn forward_block<I: Registers, const S: usize>(
-    _: [(); S],
-    isa: I,
-    layer: Layer,
-    parameters: &[f32],
-    x: &mut &[f32],
-    z: &mut &mut [f32],
-) {
-    let Layer { fan_in, fan_out, .. } = layer;
-    let x = take_rows::<S>(x, fan_in);
-    let Some(z) = z.split_off_mut(..S * fan_out) else { return };
-    walk(isa, fan_out, Forward { isa, layer, parameters, x, z });
-}
-
-/// A block of samples.
-struct Forward<'k, I, const S: usize> {
+struct Forward<'k, I> {
     isa: I,
     layer: Layer,
     /// Those of the panels to come.
     parameters: &'k [f32],
-    x: [&'k [f32]; S],
+    samples: usize,
+    x: &'k [f32],
+    /// Those of the panels to come.
     z: &'k mut [f32],
 }
 
-impl<I: Registers, const S: usize> Panels<I> for Forward<'_, I, S> {
+impl<I: Registers> Panels<I> for Forward<'_, I> {
+    const PAIRS: bool = I::SAMPLES >= 10;
+
     #[inline(always)]
-    fn panel<const W: usize>(&mut self, first: usize)
+    fn panel<const W: usize>(&mut self, _: usize)
     where
         I: Lanes<W>,
     {
-        let Layer { fan_in, fan_out, .. } = self.layer;
-        let Some(panel) = self.parameters.split_off(..(fan_in + 1) * W) else { return };
-        let Some((bias, weights)) = panel.as_chunks::<W>().0.split_last() else { return };
-        let isa = self.isa;
-        let sums = add_all(isa, [Lanes::<W>::splat(isa, 0.0); S], weights, &self.x, 0);
-        let bias = isa.load(bias);
-        for (sum, z) in sums.into_iter().zip(self.z.chunks_exact_mut(fan_out.max(1))) {
-            let Some(z) = lanes_mut::<W>(z, first) else { return };
-            *z = isa.store(sum + bias);
-        }
+        self.panels::<W, 1>();
     }
+
+    #[inline(always)]
+    fn pair(&mut self, _: usize) {
+        self.panels::<16, 2>();
+    }
+}
+
+impl<I: Registers> Forward<'_, I> {
+    #[inline(always)]
+    fn panels<const W: usize, const N: usize>(&mut self)
+    where
+        I: Lanes<W>,
+    {
+        let (isa, samples) = (self.isa, self.samples);
+        let mut panels = [&[][..]; N];
+        for panel in &mut panels {
+            let Some(own) = self.parameters.split_off(..(self.layer.fan_in + 1) * W) else {
+                return;
+            };
+            *panel = own.as_chunks::<W>().0;
+        }
+        let Some(z) = self.z.split_off_mut(..N * samples * W) else { return };
+        blocks!(I, W < 8 || N > 1, samples, |sample| {
+            let Some(tiles) = self.tiles::<W, S, N>(panels, sample) else { return };
+            for (tile, panel) in tiles.into_iter().zip((0..).step_by(samples * W)) {
+                let z = rows_mut::<W>(z, panel + sample * W).first_chunk_mut::<S>();
+                let Some(z) = z else { return };
+                for (z, sum) in z.iter_mut().zip(tile) {
+                    *z = isa.store(sum);
+                }
+            }
+        });
+    }
+
+    /// The sums of a block of samples.
+    #[inline(always)]
+    fn tiles<const W: usize, const S: usize, const N: usize>(
+        &self,
+        mut panels: [&[[f32; W]]; N],
+        sample: usize,
+    ) -> Option<[Tile<I, W, S>; N]>
+    where
+        I: Lanes<W>,
+    {
+        let Self { isa, layer, samples, x, .. } = *self;
+        let mut sums = [[Lanes::<W>::splat(isa, 0.0); S]; N];
+        let mut input = 0;
+        while layer.fan_in - input >= 16 {
+            let x = rows::<16>(x, input * samples + sample * 16);
+            sums = add_all(isa, sums, next_rows(&mut panels)?, x)?;
+            input += 16;
+        }
+        if layer.fan_in - input >= 8 {
+            let x = rows::<8>(x, input * samples + sample * 8);
+            sums = add_all(isa, sums, next_rows(&mut panels)?, x)?;
+            input += 8;
+        }
+        // Too few inputs for a loop of their own.
+        for (first, width) in super::panels(layer.fan_in - input) {
+            let x = x.get((input + first) * samples + sample * width..)?;
+            for unit in 0..width {
+                for (sums, [weights]) in sums.iter_mut().zip(next_rows(&mut panels)?) {
+                    let weights = isa.load(weights);
+                    for (sum, at) in sums.iter_mut().zip((unit..).step_by(width)) {
+                        *sum = *sum + weights * Lanes::<W>::splat(isa, *x.get(at)?);
+                    }
+                }
+            }
+        }
+        for (sums, [bias]) in sums.iter_mut().zip(next_rows(&mut panels)?) {
+            let bias = isa.load(bias);
+            for sum in sums {
+                *sum = *sum + bias;
+            }
+        }
+        Some(sums)
+    }
+}
+
+/// The next `V` rows of each panel.
+#[inline(always)]
+fn next_rows<'p, const V: usize, const W: usize, const N: usize>(
+    panels: &mut [&'p [[f32; W]]; N],
+) -> Option<[&'p [[f32; W]; V]; N]> {
+    let mut rows = [&[[0.0; W]; V]; N];
+    for (rows, panel) in rows.iter_mut().zip(panels) {
+        (*rows, *panel) = panel.split_first_chunk()?;
+    }
+    Some(rows)
 }
 
 /// `e = d W'` for `samples` samples: what reaches the layer's inputs, before their slope.
@@ -199,225 +259,178 @@ pub(crate) fn backward<I: Registers>(
     d: &[f32],
     e: &mut [f32],
 ) {
-    let mut input = 0;
-    while layer.fan_in - input >= 16 {
-        backward_inputs::<I, 16>(isa, layer, parameters, samples, d, e, input);
-        input += 16;
-    }
-    while layer.fan_in - input >= 8 {
-        backward_inputs::<I, 8>(isa, layer, parameters, samples, d, e, input);
-        input += 8;
-    }
-    if input < layer.fan_in {
-        let samples = d.chunks_exact(layer.fan_out.max(1)).take(samples);
-        for (d, e) in samples.zip(e.chunks_exact_mut(layer.fan_in)) {
-            let Some(e) = e.get_mut(input..) else { return };
-            e.fill(0.0);
-            walk(isa, layer.fan_out, Singly { layer, parameters, d, e, input });
-        }
-    }
+    let squares = &mut [const { Square([[0.0; 16]; 16]) }; 2];
+    let backward = Backward { isa, layer, parameters, samples, d, e, squares };
+    walk::<I, _>(layer.fan_out, backward);
 }
 
-/// One sample and the inputs from `input` on, one by one.
-struct Singly<'k> {
+/// A square of weights, on lines of the cache: a register that lies on two takes twice as long.
+#[repr(C, align(64))]
+struct Square([[f32; 16]; 16]);
+
+struct Backward<'k, I> {
+    isa: I,
     layer: Layer,
     /// Those of the panels to come.
     parameters: &'k [f32],
+    samples: usize,
     d: &'k [f32],
     e: &'k mut [f32],
-    input: usize,
+    squares: &'k mut [Square; 2],
 }
 
-impl<I> Panels<I> for Singly<'_> {
+impl<I: Registers> Panels<I> for Backward<'_, I> {
     #[inline(always)]
     fn panel<const W: usize>(&mut self, first: usize)
     where
         I: Lanes<W>,
     {
-        let panel = self.parameters.split_off(..(self.layer.fan_in + 1) * W);
-        let (Some(panel), Some(d)) = (panel, lanes::<W>(self.d, first)) else { return };
-        for (e, row) in self.e.iter_mut().zip(panel.as_chunks::<W>().0.iter().skip(self.input)) {
-            for (d, w) in d.iter().zip(row) {
-                *e += w * d;
+        let Self { isa, layer, samples, d, .. } = *self;
+        let Some(panel) = self.parameters.split_off(..(layer.fan_in + 1) * W) else { return };
+        let (panel, d) = (panel.as_chunks::<W>().0, rows::<W>(d, first * samples));
+        let (e, squares) = (&mut *self.e, &mut *self.squares);
+        let is_first = first == 0;
+        let outputs = Outputs { isa, panel, samples, is_first, d, e, squares };
+        walk::<I, _>(layer.fan_in, outputs);
+    }
+}
+
+/// A panel of outputs, and what it adds to the inputs' sums, which wait in `e` from panel to panel.
+struct Outputs<'k, I, const W: usize> {
+    isa: I,
+    panel: &'k [[f32; W]],
+    samples: usize,
+    /// Whether there are no sums yet.
+    is_first: bool,
+    d: &'k [[f32; W]],
+    e: &'k mut [f32],
+    squares: &'k mut [Square; 2],
+}
+
+impl<I: Registers + Lanes<W>, const W: usize> Panels<I> for Outputs<'_, I, W> {
+    const PAIRS: bool = I::SAMPLES >= 10 && W >= 8;
+
+    #[inline(always)]
+    fn panel<const T: usize>(&mut self, input: usize)
+    where
+        I: Lanes<T>,
+    {
+        if T >= 8 {
+            self.inputs::<T, 1>(input);
+        } else {
+            self.singly::<T>(input);
+        }
+    }
+
+    #[inline(always)]
+    fn pair(&mut self, input: usize) {
+        self.inputs::<16, 2>(input);
+    }
+}
+
+impl<I: Registers + Lanes<W>, const W: usize> Outputs<'_, I, W> {
+    /// `N` times `T` inputs: a register holds as many, so that each sums on its own. For that their
+    /// weights are transposed first.
+    #[inline(always)]
+    fn inputs<const T: usize, const N: usize>(&mut self, input: usize)
+    where
+        I: Lanes<T>,
+    {
+        let Self { isa, samples, is_first, d, .. } = *self;
+        let mut vectors = [&[[0.0; T]; W]; N];
+        let squares = self.squares.iter_mut().zip((input..).step_by(T));
+        for (vectors, (square, input)) in vectors.iter_mut().zip(squares) {
+            let weights = self.panel.get(input..).and_then(<[_]>::first_chunk::<T>);
+            let by_output = rows_mut::<T>(square.0.as_flattened_mut(), 0).first_chunk_mut::<W>();
+            let (Some(weights), Some(by_output)) = (weights, by_output) else { return };
+            transpose::<I, W, T>(isa, weights, by_output);
+            *vectors = by_output;
+        }
+        let Some(e) = self.e.get_mut(input * samples..) else { return };
+        blocks!(I, W < 8 || N > 1, samples, |sample| {
+            let mut sums = [[Lanes::<T>::splat(isa, 0.0); S]; N];
+            if !is_first {
+                for (sums, panel) in sums.iter_mut().zip((0..).step_by(samples * T)) {
+                    let e = rows::<T>(e, panel + sample * T).first_chunk::<S>();
+                    let Some(e) = e else { return };
+                    for (sum, e) in sums.iter_mut().zip(e) {
+                        *sum = isa.load(e);
+                    }
+                }
+            }
+            let d = d.get(sample..).unwrap_or_default();
+            let Some(sums) = add_all::<I, T, S, W, N>(isa, sums, vectors, d) else { return };
+            for (sums, panel) in sums.into_iter().zip((0..).step_by(samples * T)) {
+                let e = rows_mut::<T>(e, panel + sample * T).first_chunk_mut::<S>();
+                let Some(e) = e else { return };
+                for (e, sum) in e.iter_mut().zip(sums) {
+                    *e = isa.store(sum);
+                }
+            }
+        });
+    }
+
+    /// Inputs too few to fill a register.
+    #[inline(always)]
+    fn singly<const T: usize>(&mut self, input: usize) {
+        let weights = self.panel.get(input..).and_then(<[_]>::first_chunk::<T>);
+        let Some(weights) = weights else { return };
+        let e = rows_mut::<T>(self.e, input * self.samples);
+        for (e, d) in e.iter_mut().zip(self.d).take(self.samples) {
+            for (e, weights) in e.iter_mut().zip(weights) {
+                let mut sum = if self.is_first { 0.0 } else { *e };
+                for (d, w) in d.iter().zip(weights) {
+                    sum += w * d;
+                }
+                *e = sum;
             }
         }
     }
 }
 
-/// The inputs from `input` on, `T` of them: a register holds as many, so that each sums on its own.
-/// For that their weights are transposed first, panel by panel.
-#[inline(always)]
-fn backward_inputs<I: Registers + Lanes<T>, const T: usize>(
-    isa: I,
-    layer: Layer,
-    parameters: &[f32],
-    samples: usize,
-    d: &[f32],
-    e: &mut [f32],
-    input: usize,
-) {
-    if I::SAMPLES >= 10 {
-        let (d, e) = (&mut &*d, &mut &mut *e);
-        blocks!(I, samples, backward_block(isa, [(); T], layer, parameters, d, e, input));
-    } else {
-        // Few samples make a block: all blocks share a transposed panel, and sums wait in memory.
-        walk(isa, layer.fan_out, InMemory::<I, T> { isa, layer, parameters, samples, d, e, input });
-    }
-}
-
-/// The weights of the `T` inputs from `input` on in the next panel, `W` wide, by output. Its many
-/// copies would fill the stack where nothing is optimised.
+/// Writes `T` rows of `W` weights as `W` rows of `T`. Its many copies would fill the stack where
+/// nothing is optimised.
 #[cfg_attr(debug_assertions, inline(never))]
 #[cfg_attr(not(debug_assertions), inline(always))]
-fn next_by_output<I: Registers, const W: usize, const T: usize>(
+fn transpose<I: Registers, const W: usize, const T: usize>(
     isa: I,
-    layer: Layer,
-    parameters: &mut &[f32],
-    input: usize,
-    slots: &mut [[f32; T]; W],
-) -> Option<()> {
-    let panel = parameters.split_off(..(layer.fan_in + 1) * W)?;
-    let rows = panel.as_chunks::<W>().0.get(input..)?.first_chunk::<T>()?;
-    match T.min(W) {
-        16 => transpose::<I, W, T, 16>(isa, rows, slots),
-        8 => transpose::<I, W, T, 8>(isa, rows, slots),
-        4 => transpose::<I, W, T, 4>(isa, rows, slots),
+    weights: &[[f32; W]; T],
+    by_output: &mut [[f32; T]; W],
+) {
+    match if W < T { W } else { T } {
+        16 => in_squares::<I, W, T, 16>(isa, weights, by_output),
+        8 => in_squares::<I, W, T, 8>(isa, weights, by_output),
+        4 => in_squares::<I, W, T, 4>(isa, weights, by_output),
         _ => {
-            for (row, input) in rows.iter().zip(0..) {
-                for (weight, slot) in row.iter().zip(slots.iter_mut()) {
-                    if let Some(slot) = slot.get_mut(input) {
+            for (weights, input) in weights.iter().zip(0..) {
+                for (weight, slots) in weights.iter().zip(by_output.iter_mut()) {
+                    if let Some(slot) = slots.get_mut(input) {
                         *slot = *weight;
                     }
                 }
             }
         }
     }
-    Some(())
 }
 
+/// The same, in squares of `Q`.
 #[inline(always)]
-fn backward_block<I: Registers + Lanes<T>, const S: usize, const T: usize>(
-    _: [(); S],
+fn in_squares<I: Lanes<Q>, const W: usize, const T: usize, const Q: usize>(
     isa: I,
-    _: [(); T],
-    layer: Layer,
-    parameters: &[f32],
-    d: &mut &[f32],
-    e: &mut &mut [f32],
-    input: usize,
+    weights: &[[f32; W]; T],
+    by_output: &mut [[f32; T]; W],
 ) {
-    let d = take_rows::<S>(d, layer.fan_out);
-    let Some(e) = e.split_off_mut(..S * layer.fan_in) else { return };
-    let sums = [Lanes::<T>::splat(isa, 0.0); S];
-    let mut block = InRegisters::<I, S, T> { isa, layer, parameters, d, input, sums };
-    walk(isa, layer.fan_out, &mut block);
-    for (sum, e) in block.sums.into_iter().zip(e.chunks_exact_mut(layer.fan_in.max(1))) {
-        let Some(e) = lanes_mut::<T>(e, input) else { return };
-        *e = Lanes::<T>::store(isa, sum);
-    }
-}
-
-/// Backward for a block of samples, whose sums stay in registers.
-struct InRegisters<'k, I: Lanes<T>, const S: usize, const T: usize> {
-    isa: I,
-    layer: Layer,
-    /// Those of the panels to come.
-    parameters: &'k [f32],
-    d: [&'k [f32]; S],
-    input: usize,
-    sums: Tile<I, T, S>,
-}
-
-impl<I: Registers + Lanes<T>, const S: usize, const T: usize> Panels<I>
-    for &mut InRegisters<'_, I, S, T>
-{
-    #[inline(always)]
-    fn panel<const W: usize>(&mut self, first: usize)
-    where
-        I: Lanes<W>,
-    {
-        let (isa, parameters) = (self.isa, &mut self.parameters);
-        let mut by_output = [[0.0; T]; W];
-        let next = next_by_output(isa, self.layer, parameters, self.input, &mut by_output);
-        if next.is_some() {
-            self.sums = add_all::<I, T, S>(isa, self.sums, &by_output, &self.d, first);
-        }
-    }
-}
-
-/// Backward for all samples, whose sums are in `e` from panel to panel.
-struct InMemory<'k, I, const T: usize> {
-    isa: I,
-    layer: Layer,
-    /// Those of the panels to come.
-    parameters: &'k [f32],
-    samples: usize,
-    d: &'k [f32],
-    e: &'k mut [f32],
-    input: usize,
-}
-
-impl<I: Registers + Lanes<T>, const T: usize> Panels<I> for InMemory<'_, I, T> {
-    #[inline(always)]
-    fn panel<const W: usize>(&mut self, first: usize)
-    where
-        I: Lanes<W>,
-    {
-        let (isa, layer, input) = (self.isa, self.layer, self.input);
-        let mut by_output = [[0.0; T]; W];
-        let next = next_by_output(isa, layer, &mut self.parameters, input, &mut by_output);
-        if next.is_some() {
-            let (d, e) = (&mut &*self.d, &mut &mut *self.e);
-            blocks!(I, self.samples, add_panel(isa, layer, &by_output, d, first, e, input));
-        }
-    }
-}
-
-/// Adds what comes through the outputs from `first` on to the errors of `S` samples.
-#[inline(always)]
-fn add_panel<I: Lanes<T>, const S: usize, const T: usize>(
-    _: [(); S],
-    isa: I,
-    layer: Layer,
-    by_output: &[[f32; T]],
-    d: &mut &[f32],
-    first: usize,
-    e: &mut &mut [f32],
-    input: usize,
-) {
-    let d = take_rows::<S>(d, layer.fan_out);
-    let Some(e) = e.split_off_mut(..S * layer.fan_in) else { return };
-    let mut sums = [isa.splat(0.0); S];
-    if first > 0 {
-        for (sum, e) in sums.iter_mut().zip(e.chunks_exact(layer.fan_in.max(1))) {
-            let Some(e) = lanes::<T>(e, input) else { return };
-            *sum = isa.load(e);
-        }
-    }
-    let sums = add_all(isa, sums, by_output, &d, first);
-    for (sum, e) in sums.into_iter().zip(e.chunks_exact_mut(layer.fan_in.max(1))) {
-        let Some(e) = lanes_mut::<T>(e, input) else { return };
-        *e = isa.store(sum);
-    }
-}
-
-/// Writes the `T` rows of `W` weights as `W` rows of `T`, in squares of `Q`.
-#[inline(always)]
-fn transpose<I: Lanes<Q>, const W: usize, const T: usize, const Q: usize>(
-    isa: I,
-    rows: &[[f32; W]; T],
-    slots: &mut [[f32; T]; W],
-) {
-    for (block, input) in rows.as_chunks::<Q>().0.iter().zip((0..T).step_by(Q)) {
-        for (slots, output) in slots.as_chunks_mut::<Q>().0.iter_mut().zip((0..W).step_by(Q)) {
+    for (block, input) in weights.as_chunks::<Q>().0.iter().zip((0..T).step_by(Q)) {
+        let slots = by_output.as_chunks_mut::<Q>().0;
+        for (slots, output) in slots.iter_mut().zip((0..W).step_by(Q)) {
             let mut square = [isa.splat(0.0); Q];
             for (row, weights) in square.iter_mut().zip(block) {
-                if let Some(weights) = lanes::<Q>(weights, output) {
+                if let Some(weights) = weights.get(output..).and_then(<[_]>::first_chunk::<Q>) {
                     *row = isa.load(weights);
                 }
             }
             for (slot, row) in slots.iter_mut().zip(isa.transpose(square)) {
-                if let Some(slot) = lanes_mut::<Q>(slot, input) {
+                if let Some(slot) = slot.get_mut(input..).and_then(<[_]>::first_chunk_mut::<Q>) {
                     *slot = isa.store(row);
                 }
             }
@@ -425,8 +438,8 @@ fn transpose<I: Lanes<Q>, const W: usize, const T: usize, const Q: usize>(
     }
 }
 
-/// Sums each parameter's gradient over `samples` samples and shows it, with the parameter, to
-/// `update`; every parameter once.
+/// Sums each parameter's gradient over the samples of `d` and shows it, with the parameter, to
+/// `update`; every parameter once. `x` may hold more samples.
 #[inline(always)]
 pub(crate) fn gradient<I: Registers>(
     isa: I,
@@ -436,7 +449,11 @@ pub(crate) fn gradient<I: Registers>(
     d: &[f32],
     update: impl Update<I>,
 ) {
-    walk(isa, layer.fan_out, Gradient { isa, layer, parameters, offset: 0, x, d, update });
+    let samples = d.len() / layer.fan_out.max(1);
+    let is_all = x.len() == samples * layer.fan_in;
+    let stride = if is_all { samples } else { x.len() / layer.fan_in.max(1) };
+    let gradient = Gradient { isa, layer, parameters, offset: 0, samples, stride, x, d, update };
+    walk::<I, _>(layer.fan_out, gradient);
 }
 
 /// A step of plain descent; `e` is what [`backward`] leaves, where it is wanted, and `d` becomes
@@ -477,8 +494,13 @@ impl<I> Update<I> for Subtract {
 struct Gradient<'k, I, U> {
     isa: I,
     layer: Layer,
+    /// Those of the panels to come.
     parameters: &'k mut [f32],
     offset: usize,
+    /// Those of `d`.
+    samples: usize,
+    /// Those of `x`.
+    stride: usize,
     x: &'k [f32],
     d: &'k [f32],
     update: U,
@@ -492,72 +514,74 @@ impl<I: Registers, U: Update<I>> Panels<I> for Gradient<'_, I, U> {
     {
         let size = (self.layer.fan_in + 1) * W;
         let Some(panel) = self.parameters.split_off_mut(..size) else { return };
-        let Some((bias, mut weights)) = panel.as_chunks_mut::<W>().0.split_last_mut() else {
-            return;
-        };
-        let mut input = 0;
-        while !weights.is_empty() {
-            let rows = match weights.len() {
-                16.. if W >= 16 && I::SAMPLES >= 8 => 16,
-                8.. if W >= 8 && I::SAMPLES >= 8 => 8,
-                4.. if W >= 4 && I::SAMPLES >= 4 => 4,
-                2.. if W >= 4 && I::SAMPLES < 4 => 2,
-                _ => 1,
-            };
-            let Some(parameters) = weights.split_off_mut(..rows) else { return };
-            match rows {
-                16 if W >= 16 && I::SAMPLES >= 8 => self.rows::<W, 16>(first, input, parameters),
-                8 if W >= 8 && I::SAMPLES >= 8 => self.rows::<W, 8>(first, input, parameters),
-                4 if W >= 4 && I::SAMPLES >= 4 => self.rows::<W, 4>(first, input, parameters),
-                2 if W >= 4 && I::SAMPLES < 4 => self.rows::<W, 2>(first, input, parameters),
-                _ => self.rows::<W, 1>(first, input, parameters),
-            }
-            input += rows;
+        let Some((bias, weights)) = panel.as_chunks_mut::<W>().0.split_last_mut() else { return };
+        let Some(d) = rows::<W>(self.d, first * self.samples).get(..self.samples) else { return };
+        walk::<I, _>(self.layer.fan_in, Inputs { gradient: self, d, weights });
+        self.bias(d, bias);
+    }
+}
+
+/// The weights to a panel of outputs.
+struct Inputs<'g, 'k, I, U, const W: usize> {
+    gradient: &'g mut Gradient<'k, I, U>,
+    d: &'g [[f32; W]],
+    /// Those of the inputs to come.
+    weights: &'g mut [[f32; W]],
+}
+
+impl<I: Registers + Lanes<W>, U: Update<I>, const W: usize> Panels<I> for Inputs<'_, '_, I, U, W> {
+    /// As many inputs at once as there are registers for the sums.
+    #[inline(always)]
+    fn panel<const V: usize>(&mut self, input: usize) {
+        match V {
+            16 if W >= 16 && I::SAMPLES >= 8 => self.tiles::<V, 16>(input),
+            8.. if W >= 8 && I::SAMPLES >= 8 => self.tiles::<V, 8>(input),
+            4.. if W >= 4 && I::SAMPLES >= 4 => self.tiles::<V, 4>(input),
+            2.. if W >= 4 && I::SAMPLES < 4 => self.tiles::<V, 2>(input),
+            _ => self.tiles::<V, 1>(input),
         }
-        self.bias(first, bias);
+    }
+}
+
+impl<I: Registers + Lanes<W>, U: Update<I>, const W: usize> Inputs<'_, '_, I, U, W> {
+    /// A panel of `V` inputs, `R` of them at once.
+    #[inline(always)]
+    fn tiles<const V: usize, const R: usize>(&mut self, input: usize) {
+        let Gradient { isa, x, stride, .. } = *self.gradient;
+        let Some(weights) = self.weights.split_off_mut(..V) else { return };
+        let x = rows::<V>(x, input * stride);
+        for (part, weights) in weights.as_chunks_mut::<R>().0.iter_mut().enumerate() {
+            let mut samples = x.iter().zip(self.d).map_while(
+                #[inline(always)]
+                |(x, d)| Some((x.as_chunks::<R>().0.get(part)?, Lanes::<W>::load(isa, d))),
+            );
+            // The sums begin with the first sample's products: adding these to -0 changes nothing.
+            let mut sums = [Lanes::<W>::splat(isa, -0.0); R];
+            if let Some((x, d)) = samples.next() {
+                for (sum, x) in sums.iter_mut().zip(x) {
+                    *sum = d * Lanes::<W>::splat(isa, *x);
+                }
+            }
+            for (x, d) in samples {
+                for (sum, x) in sums.iter_mut().zip(x) {
+                    *sum = *sum + d * Lanes::<W>::splat(isa, *x);
+                }
+            }
+            self.gradient.update(weights, sums.map(|sum| Lanes::<W>::store(isa, sum)), false);
+        }
     }
 }
 
 impl<I: Registers, U: Update<I>> Gradient<'_, I, U> {
-    /// The weights of `R` inputs to `W` outputs.
-    #[inline(always)]
-    fn rows<const W: usize, const R: usize>(
-        &mut self,
-        first: usize,
-        input: usize,
-        parameters: &mut [[f32; W]],
-    ) where
-        I: Lanes<W>,
-    {
-        let Layer { fan_in, fan_out, .. } = self.layer;
-        let isa = self.isa;
-        let Some(parameters) = parameters.first_chunk_mut::<R>() else { return };
-        let x = self.x.chunks_exact(fan_in.max(1));
-        let mut samples = x
-            .zip(self.d.chunks_exact(fan_out.max(1)))
-            .map_while(|(x, d)| Some((lanes::<R>(x, input)?, isa.load(lanes::<W>(d, first)?))));
-        // Adding to -0 changes nothing, so that the sums begin with the first sample's products.
-        let mut sums = samples.next().map_or([Lanes::<W>::splat(isa, -0.0); R], |(x, d)| {
-            x.map(|x| d * Lanes::<W>::splat(isa, x))
-        });
-        for (x, d) in samples {
-            for (sum, x) in sums.iter_mut().zip(x) {
-                *sum = *sum + d * Lanes::<W>::splat(isa, *x);
-            }
-        }
-        self.update(parameters, sums.map(|sum| Lanes::<W>::store(isa, sum)), false);
-    }
-
     /// The biases of `W` outputs.
     #[inline(always)]
-    fn bias<const W: usize>(&mut self, first: usize, parameters: &mut [f32; W])
+    fn bias<const W: usize>(&mut self, d: &[[f32; W]], parameters: &mut [f32; W])
     where
         I: Lanes<W>,
     {
         let isa = self.isa;
         let mut sum = Lanes::<W>::splat(isa, -0.0);
-        for d in self.d.chunks_exact(self.layer.fan_out.max(1)) {
-            let Some(d) = lanes::<W>(d, first) else { break };
+        for d in d {
             sum = sum + isa.load(d);
         }
         self.update(core::array::from_mut(parameters), [isa.store(sum)], true);
