@@ -58,8 +58,8 @@ pub(crate) const fn differs(units: usize, samples: usize) -> bool {
     IN_PANELS && samples > 1 && units > 0 && panel_width(units) != units
 }
 
-#[cfg(any(test, not(target_arch = "arm")))]
 /// Lays `[sample][unit]` in panels of `stride` rows.
+#[cfg(any(test, not(target_arch = "arm")))]
 pub(crate) fn pack(units: usize, by_sample: &[f32], stride: usize, in_panels: &mut [f32]) {
     for (first, width) in panels(units) {
         let panel = in_panels.get_mut(first.saturating_mul(stride)..).unwrap_or_default();
@@ -70,8 +70,8 @@ pub(crate) fn pack(units: usize, by_sample: &[f32], stride: usize, in_panels: &m
     }
 }
 
-#[cfg(any(test, not(target_arch = "arm")))]
 /// Lays panels of `stride` rows out as `[sample][unit]`.
+#[cfg(any(test, not(target_arch = "arm")))]
 pub(crate) fn unpack(units: usize, in_panels: &[f32], stride: usize, by_sample: &mut [f32]) {
     for (first, width) in panels(units) {
         let panel = in_panels.get(first.saturating_mul(stride)..).unwrap_or_default();

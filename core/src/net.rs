@@ -160,8 +160,7 @@ impl Entry {
         out: &mut [f32],
         scratch: &mut [f32],
     ) {
-        let inputs = self.shape.inputs;
-        let samples = x.len() / inputs.max(1);
+        let samples = x.len() / self.shape.inputs.max(1);
         self.answer(isa, parameters, samples, x, out, scratch);
     }
 
@@ -586,7 +585,13 @@ fn descend<I: Registers>(
         }
         if let Some(e) = e {
             #[cfg(not(target_arch = "arm"))]
-            kernel::zip_panels(layer.fan_in, e, x, |e, x| activation.chain(e, x));
+            kernel::zip_panels(
+                layer.fan_in,
+                e,
+                x,
+                #[inline(always)]
+                |e, x| activation.chain(e, x),
+            );
             #[cfg(target_arch = "arm")]
             activation.chain(e, x);
         }
