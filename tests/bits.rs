@@ -7,8 +7,9 @@
 
 use derby::crew::Threads;
 use derby::isa::Isa;
+use derby_core::lanes::{Registers, Work};
 use derby_core::{
-    Activation, Entry, Loss, Mixing, Optimizer, Refereeing, Settings, Shape, Task, paper,
+    Activation, Entry, Loss, Mixing, Optimizer, Refereeing, Settings, Shape, Task, math, paper,
 };
 use derby_tests::told::{Course, Feed, Told, fnv};
 
@@ -197,6 +198,88 @@ fn threads_and_registers_do_not_show() {
                 let told = course.run_by(Feed::Pieces(course.samples), &mut crew);
                 let name = format!("{name}, {threads} threads with {}", isa.name());
                 assert_same(&name, &told, &alone);
+            }
+        }
+    }
+}
+
+/// Numbers that are beyond a function's limits, at them, tiny, or none at all, and some usual ones.
+const SUMS: [f32; 37] = [
+    f32::NAN,
+    f32::INFINITY,
+    f32::NEG_INFINITY,
+    f32::MAX,
+    f32::MIN,
+    0.0,
+    -0.0,
+    1e-45,
+    -1e-45,
+    f32::MIN_POSITIVE,
+    -87.33,
+    87.33,
+    -88.37,
+    88.37,
+    -87.34,
+    88.38,
+    -44.0,
+    44.3,
+    0.346_573_6,
+    -0.346_573_6,
+    1e-8,
+    -3e-5,
+    0.5,
+    -0.5,
+    1.0,
+    -1.0,
+    2.5,
+    -2.5,
+    7.9,
+    -7.9,
+    12.3,
+    -13.1,
+    16.6,
+    -17.4,
+    23.0,
+    -29.0,
+    3e10,
+];
+
+/// One net's answers, one sum in each output.
+struct Answer<'a>(&'a Entry, &'a [f32], &'a mut [f32]);
+
+impl Work for Answer<'_> {
+    fn run(self, registers: impl Registers) {
+        let Self(entry, parameters, out) = self;
+        let scratch = &mut vec![0.0; entry.scratch()];
+        entry.predict_on(registers, parameters, &[0.0], out, scratch);
+    }
+}
+
+// So many outputs that there are groups of registers, single ones and a rest.
+#[test]
+fn activations_are_the_same_in_all_registers() {
+    const OUTPUTS: usize = 5 * 16 + 2 * 16 + 15;
+    for activation in [Activation::Sigmoid, Activation::Tanh] {
+        let function = if activation == Activation::Tanh { math::tanh } else { math::sigmoid };
+        let shape = Shape::new(1, 1, 1, OUTPUTS);
+        let entry = Entry::new(shape, 0).output(activation, Loss::Squared);
+        for first in 0..SUMS.len() {
+            // The only input is 0, and the bias is the sum.
+            let mut parameters = vec![0.0; shape.parameters()];
+            let sums = SUMS.iter().cycle().skip(first);
+            for (output, sum) in (0..OUTPUTS).zip(sums.clone()) {
+                parameters[entry.place(1, 1, output).unwrap()] = *sum;
+            }
+            for isa in Isa::all() {
+                let mut out = [0.0; OUTPUTS];
+                isa.run(Answer(&entry, &parameters, &mut out));
+                for (output, (answer, sum)) in out.iter().zip(sums.clone()).enumerate() {
+                    let wanted = function(0.0 + sum);
+                    let is_same =
+                        answer.to_bits() == wanted.to_bits() || answer.is_nan() && wanted.is_nan();
+                    let name = isa.name();
+                    assert!(is_same, "{activation:?} {sum} in {name}, output {output}: {answer}");
+                }
             }
         }
     }

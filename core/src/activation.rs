@@ -1,6 +1,12 @@
 //! What a unit does with its sum.
 
+#[cfg(not(any(target_arch = "arm", feature = "micromath")))]
+mod registers;
+
+use crate::lanes::Registers;
 use crate::{FULL, math};
+#[cfg(not(any(target_arch = "arm", feature = "micromath")))]
+use registers::{sigmoid, tanh};
 
 /// An activation function `a = f(z)`, with the derivative written in terms of `a`, so that the
 /// backward pass needs no memory of `z`.
@@ -41,10 +47,10 @@ impl Activation {
     /// Replaces the sums `z` of `width`-wide samples by their activations.
     #[cfg_attr(target_arch = "arm", inline(never))]
     #[cfg_attr(not(target_arch = "arm"), inline(always))]
-    pub(crate) fn apply(self, z: &mut [f32], width: usize) {
+    pub(crate) fn apply(self, isa: impl Registers, z: &mut [f32], width: usize) {
         match self {
-            Self::Sigmoid => map_in_turns(z, math::sigmoid),
-            Self::Tanh => map(z, math::tanh),
+            Self::Sigmoid => sigmoid(isa, z),
+            Self::Tanh => tanh(isa, z),
             Self::Relu => map(z, |z| if z > 0.0 { z } else { 0.0 }),
             Self::LeakyRelu => map(z, |z| if z > 0.0 { z } else { LEAK * z }),
             Self::Softplus if FULL => map(z, math::softplus),
@@ -89,14 +95,22 @@ fn map(values: &mut [f32], f: impl Fn(f32) -> f32) {
     }
 }
 
-/// [`map`], two numbers in a turn where that pays.
+/// Replaces numbers by their sigmoid, two in a turn where that pays.
+#[cfg(any(target_arch = "arm", feature = "micromath"))]
 #[inline(always)]
-fn map_in_turns(values: &mut [f32], f: impl Fn(f32) -> f32) {
+fn sigmoid(_: impl Registers, values: &mut [f32]) {
     let (turns, rest) = values.as_chunks_mut::<{ if TURN > 1 { 2 } else { 1 } }>();
     for values in turns {
-        map(values, &f);
+        map(values, math::sigmoid);
     }
-    map(rest, f);
+    map(rest, math::sigmoid);
+}
+
+/// Replaces numbers by their tanh.
+#[cfg(any(target_arch = "arm", feature = "micromath"))]
+#[inline(always)]
+fn tanh(_: impl Registers, values: &mut [f32]) {
+    map(values, math::tanh);
 }
 
 #[inline(always)]
@@ -133,6 +147,7 @@ pub(crate) fn softmax(z: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lanes::Portable;
 
     #[test]
     fn softmax_of_large_sums_is_finite() {
@@ -147,7 +162,7 @@ mod tests {
     fn not_a_number_stays_visible() {
         for activation in [Activation::Sigmoid, Activation::Tanh, Activation::Softmax] {
             let mut z = [f32::NAN, 1.0];
-            activation.apply(&mut z, 2);
+            activation.apply(Portable, &mut z, 2);
             assert!(z[0].is_nan(), "{activation:?}");
         }
     }

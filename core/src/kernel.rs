@@ -47,10 +47,16 @@ pub(crate) use narrow::{backward, descend, forward, gradient};
 #[cfg(all(target_arch = "arm", not(target_abi = "eabihf")))]
 pub(crate) use soft::{backward, descend, forward, gradient};
 #[cfg(not(target_arch = "arm"))]
-pub(crate) use wide::{backward, descend, forward, gradient};
+pub(crate) use wide::{backward, forward, gradient};
 
 /// Whether the kernels want values and deltas in panels.
 pub(crate) const IN_PANELS: bool = cfg!(not(target_arch = "arm"));
+
+/// Numbers of room that the backward pass needs.
+#[cfg(not(target_arch = "arm"))]
+pub(crate) const ROOM: usize = wide::ROOM;
+#[cfg(target_arch = "arm")]
+pub(crate) const ROOM: usize = 0;
 
 /// Whether panels of these values are laid out otherwise than samples one after the other.
 #[inline(always)]
@@ -260,21 +266,23 @@ mod tests {
         },
         |layer, own, samples, d, e| {
             let (d, mut values) = (panels_of(layer.fan_out, d, 0), std::vec![f32::NAN; e.len()]);
-            wide::backward(Portable, layer, own, samples, &d, &mut values);
+            wide::backward(Portable, layer, own, samples, &d, &mut values, &mut [0.0; ROOM]);
             samples_of(layer.fan_in, &values, e);
         },
         |layer, own, x, d, update| {
             let (x, d) = (panels_of(layer.fan_in, x, 2), panels_of(layer.fan_out, d, 0));
             wide::gradient(Portable, layer, own, &x, &d, update);
         },
+        // As it is defined.
         |layer, own, rate, samples, x, d, e| {
             let (x, mut d) = (panels_of(layer.fan_in, x, 2), panels_of(layer.fan_out, d, 0));
-            let Some(e) = e else {
-                return wide::descend(Portable, layer, own, rate, samples, &x, &mut d, None);
-            };
-            let mut values = std::vec![f32::NAN; e.len()];
-            wide::descend(Portable, layer, own, rate, samples, &x, &mut d, Some(&mut values));
-            samples_of(layer.fan_in, &values, e);
+            if let Some(e) = e {
+                let mut values = std::vec![f32::NAN; e.len()];
+                wide::backward(Portable, layer, own, samples, &d, &mut values, &mut [0.0; ROOM]);
+                samples_of(layer.fan_in, &values, e);
+            }
+            d.iter_mut().for_each(|d| *d *= rate);
+            wide::gradient(Portable, layer, own, &x, &d, Subtract);
         },
     );
 
@@ -303,6 +311,19 @@ mod tests {
         let mut sent = std::vec![f32::NAN; samples * fan_in];
         descend(layer, &mut moved, 0.1, samples, &x, &mut d, Some(&mut sent));
         [z, e, gradients.unwrap(), alone, moved, sent].map(|numbers| bits(&numbers))
+    }
+
+    /// Takes the gradients from the parameters.
+    struct Subtract;
+
+    impl<I> Update<I> for Subtract {
+        fn run<const W: usize>(&mut self, _: I, run: Run<'_, W>)
+        where
+            I: Lanes<W>,
+        {
+            let own = run.parameters.as_flattened_mut().iter_mut();
+            own.zip(run.gradients.as_flattened()).for_each(|(w, g)| *w -= g);
+        }
     }
 
     /// Writes the gradients down, each in its place.

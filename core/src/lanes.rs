@@ -43,11 +43,23 @@ pub trait Lanes<const W: usize>: Copy {
 pub trait Register:
     Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
 {
+    /// `x` in every lane, as in this register.
+    fn splat(self, x: f32) -> Self;
+
     /// The square root of each lane.
     fn sqrt(self) -> Self;
 
     /// `then` where the lane is 0, `otherwise` where it is not.
     fn if_zero(self, then: Self, otherwise: Self) -> Self;
+
+    /// The larger of both; where one of them is NaN, `other`.
+    fn or_larger(self, other: Self) -> Self;
+
+    /// The smaller of both; where one of them is NaN, `other`.
+    fn or_smaller(self, other: Self) -> Self;
+
+    /// `2^n`, where n is the whole number in the low bits of a lane, from -126 to 127.
+    fn power_of_2(self) -> Self;
 }
 
 /// An instruction set with registers of all the widths that the kernels use.
@@ -81,69 +93,128 @@ impl Registers for Portable {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Portable;
 
-/// A register of [`Portable`].
-#[derive(Clone, Copy, Debug)]
-pub struct Numbers<const W: usize>([f32; W]);
-
 impl<const W: usize> Lanes<W> for Portable {
-    type Register = Numbers<W>;
+    type Register = Group<f32, W>;
 
     const NATIVE: bool = W <= 4;
 
     #[inline(always)]
-    fn splat(self, x: f32) -> Numbers<W> {
-        Numbers([x; W])
+    fn splat(self, x: f32) -> Self::Register {
+        Group([x; W])
     }
 
     #[inline(always)]
-    fn load(self, numbers: &[f32; W]) -> Numbers<W> {
-        Numbers(*numbers)
+    fn load(self, numbers: &[f32; W]) -> Self::Register {
+        Group(*numbers)
     }
 
     #[inline(always)]
-    fn store(self, register: Numbers<W>) -> [f32; W] {
+    fn store(self, register: Self::Register) -> [f32; W] {
         register.0
     }
 }
 
-impl<const W: usize> Numbers<W> {
+/// A register of one lane.
+impl Register for f32 {
     #[inline(always)]
-    fn zip(mut self, other: Self, operation: impl Fn(f32, f32) -> f32) -> Self {
-        for (own, other) in self.0.iter_mut().zip(other.0) {
-            *own = operation(*own, other);
-        }
-        self
+    fn splat(self, x: f32) -> Self {
+        x
+    }
+
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        math::sqrt(self)
+    }
+
+    #[inline(always)]
+    fn if_zero(self, then: Self, otherwise: Self) -> Self {
+        if self != 0.0 { otherwise } else { then }
+    }
+
+    #[inline(always)]
+    fn or_larger(self, other: Self) -> Self {
+        if self > other { self } else { other }
+    }
+
+    #[inline(always)]
+    fn or_smaller(self, other: Self) -> Self {
+        if self < other { self } else { other }
+    }
+
+    #[inline(always)]
+    fn power_of_2(self) -> Self {
+        Self::from_bits(self.to_bits().wrapping_add(127) << 23)
     }
 }
 
+/// Registers side by side, taken as one. While one of them waits for a result, the others go on.
+#[derive(Clone, Copy, Debug)]
+pub struct Group<R, const K: usize>(pub [R; K]);
+
 macro_rules! operator {
-    ($($Trait:ident $function:ident $sign:tt),*) => {$(
-        impl<const W: usize> $Trait for Numbers<W> {
+    ($($Trait:ident $function:ident),*) => {$(
+        impl<R: Register, const K: usize> $Trait for Group<R, K> {
             type Output = Self;
 
             #[inline(always)]
-            fn $function(self, other: Self) -> Self {
-                self.zip(other, |a, b| a $sign b)
+            fn $function(mut self, other: Self) -> Self {
+                for (own, other) in self.0.iter_mut().zip(other.0) {
+                    *own = own.$function(other);
+                }
+                self
             }
         }
     )*};
 }
-operator!(Add add +, Sub sub -, Mul mul *, Div div /);
+operator!(Add add, Sub sub, Mul mul, Div div);
 
-impl<const W: usize> Register for Numbers<W> {
+impl<R: Register, const K: usize> Register for Group<R, K> {
     #[inline(always)]
-    fn sqrt(self) -> Self {
-        Self(self.0.map(math::sqrt))
+    fn splat(mut self, x: f32) -> Self {
+        for own in &mut self.0 {
+            *own = own.splat(x);
+        }
+        self
+    }
+
+    #[inline(always)]
+    fn sqrt(mut self) -> Self {
+        for own in &mut self.0 {
+            *own = own.sqrt();
+        }
+        self
     }
 
     #[inline(always)]
     fn if_zero(self, then: Self, otherwise: Self) -> Self {
         let mut chosen = then;
         for ((chosen, own), otherwise) in chosen.0.iter_mut().zip(self.0).zip(otherwise.0) {
-            if own != 0.0 {
-                *chosen = otherwise;
-            }
+            *chosen = own.if_zero(*chosen, otherwise);
         }
         chosen
+    }
+
+    #[inline(always)]
+    fn or_larger(mut self, other: Self) -> Self {
+        for (own, other) in self.0.iter_mut().zip(other.0) {
+            *own = own.or_larger(other);
+        }
+        self
+    }
+
+    #[inline(always)]
+    fn or_smaller(mut self, other: Self) -> Self {
+        for (own, other) in self.0.iter_mut().zip(other.0) {
+            *own = own.or_smaller(other);
+        }
+        self
+    }
+
+    #[inline(always)]
+    fn power_of_2(mut self) -> Self {
+        for own in &mut self.0 {
+            *own = own.power_of_2();
+        }
+        self
     }
 }

@@ -69,6 +69,8 @@ pub fn exp(x: f32) -> f32 {
 /// What [`exp`] is made of.
 #[cfg(not(feature = "micromath"))]
 pub(crate) mod polynomial {
+    use crate::lanes::Register;
+
     /// Where [`exp`] stops falling: its least result is 1.2e-38, a normal number.
     pub(crate) const EXP_LOW: f32 = -87.33;
     /// Where [`exp`] stops rising: its greatest result is 2.4e38, below 2^128.
@@ -92,44 +94,77 @@ pub(crate) mod polynomial {
         exp_of(x, 1.0)
     }
 
+    /// [`super::sigmoid`] of each lane.
+    #[cfg(not(target_arch = "arm"))]
+    #[inline(always)]
+    pub(crate) fn sigmoid<R: Register>(x: R) -> R {
+        x.splat(1.0) / (x.splat(1.0) + exp_of(x, -1.0))
+    }
+
+    /// [`super::tanh`] of each lane.
+    #[cfg(not(target_arch = "arm"))]
+    #[inline(always)]
+    pub(crate) fn tanh<R: Register>(x: R) -> R {
+        x.splat(2.0) * sigmoid(x.splat(2.0) * x) - x.splat(1.0)
+    }
+
     /// `e^(sign x)` for a sign of 1 or -1, which goes into the constants: rounding is the same on
     /// both sides of 0.
+    #[cfg(not(all(target_arch = "arm", feature = "full")))]
     #[inline(always)]
-    pub(crate) fn exp_of(x: f32, sign: f32) -> f32 {
-        let [c2, c3, c4, c5, c6, c7] = COEFFICIENTS;
-        let (mut x, mut shifted) = (x, x * (sign * LOG2_E) + ROUND);
-        // Without vectors, and with flash to spend, a look at n finds the few beyond the limits.
-        if cfg!(not(all(target_arch = "arm", feature = "full"))) || !is_within(shifted) {
+    pub(crate) fn exp_of<R: Register>(x: R, sign: f32) -> R {
+        let x = clamped(x, sign);
+        power(x, shifted(x, sign), sign)
+    }
+
+    /// The same where there are no vectors, and flash to spend: a look at n finds the few beyond
+    /// the limits.
+    #[cfg(all(target_arch = "arm", feature = "full"))]
+    #[inline(always)]
+    pub(crate) fn exp_of(mut x: f32, sign: f32) -> f32 {
+        let mut shifted_x = shifted(x, sign);
+        if !is_within(shifted_x) {
             x = clamped(x, sign);
-            shifted = x * (sign * LOG2_E) + ROUND;
+            shifted_x = shifted(x, sign);
         }
-        let n = shifted - ROUND;
+        power(x, shifted_x, sign)
+    }
+
+    /// Between the limits of `sign x`; NaN passes.
+    #[cfg_attr(all(target_arch = "arm", feature = "full"), cold, inline(never))]
+    #[cfg_attr(not(all(target_arch = "arm", feature = "full")), inline(always))]
+    fn clamped<R: Register>(x: R, sign: f32) -> R {
+        let (low, high) = if sign > 0.0 { (EXP_LOW, EXP_HIGH) } else { (-EXP_HIGH, -EXP_LOW) };
+        x.splat(high).or_smaller(x.splat(low).or_larger(x))
+    }
+
+    /// `sign x / ln 2`, rounded to the whole number n in the low bits.
+    #[inline(always)]
+    fn shifted<R: Register>(x: R, sign: f32) -> R {
+        x * x.splat(sign * LOG2_E) + x.splat(ROUND)
+    }
+
+    /// `e^(sign x)`, where `shifted` holds n.
+    #[inline(always)]
+    fn power<R: Register>(x: R, shifted: R, sign: f32) -> R {
+        let [c2, c3, c4, c5, c6, c7] = COEFFICIENTS;
+        let n = shifted - x.splat(ROUND);
         // sign r
-        let r = (x - n * (sign * LN2_HIGH)) - n * (sign * LN2_LOW);
+        let r = (x - n * x.splat(sign * LN2_HIGH)) - n * x.splat(sign * LN2_LOW);
         // In Estrin's order.
         let r2 = r * r;
-        let low = c2 + r * (sign * c3);
-        let middle = c4 + r * (sign * c5);
-        let high = c6 + r * (sign * c7);
-        let power = (1.0 + sign * r) + r2 * (low + r2 * (middle + r2 * high));
-        // The low bits of `shifted` are n; moved to the exponent with its bias they are 2^n.
-        let exponent = shifted.to_bits().wrapping_add(127) << 23;
-        power * f32::from_bits(exponent)
+        let high = x.splat(c6) + r * x.splat(sign * c7);
+        let middle = x.splat(c4) + r * x.splat(sign * c5);
+        let low = x.splat(c2) + r * x.splat(sign * c3);
+        let line = x.splat(1.0) + x.splat(sign) * r;
+        (line + r2 * (low + r2 * (middle + r2 * high))) * shifted.power_of_2()
     }
 
     /// Whether n is at most 125 on either side, and so the number within the limits.
+    #[cfg(any(test, all(target_arch = "arm", feature = "full")))]
     #[inline(always)]
     pub(super) fn is_within(shifted: f32) -> bool {
         shifted.to_bits().wrapping_sub(ROUND.to_bits() - 125) <= 250
-    }
-
-    /// Between the limits of `sign x`; written as comparisons, through which NaN passes.
-    #[cfg_attr(all(target_arch = "arm", feature = "full"), cold, inline(never))]
-    #[cfg_attr(not(all(target_arch = "arm", feature = "full")), inline(always))]
-    fn clamped(x: f32, sign: f32) -> f32 {
-        let (low, high) = if sign > 0.0 { (EXP_LOW, EXP_HIGH) } else { (-EXP_HIGH, -EXP_LOW) };
-        let x = if x < low { low } else { x };
-        if x > high { high } else { x }
     }
 }
 

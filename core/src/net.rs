@@ -124,16 +124,20 @@ impl Entry {
     }
 
     /// Numbers of scratch that learning from `batch` samples needs: hidden activations, the deltas
-    /// of two layers, and [`Self::panels`].
+    /// of two layers, and what [`Self::room`] tells.
     pub const fn training_scratch(&self, batch: usize) -> usize {
         let deltas = self.shape.widest().saturating_mul(2);
         let values = self.shape.hidden_units().saturating_add(deltas).saturating_mul(batch);
-        values.saturating_add(self.panels(batch))
+        values.saturating_add(self.room(batch))
     }
 
-    /// Numbers of room for a batch's inputs in panels: 0 on a Cortex-M, whose kernels take them as
-    /// they come.
-    pub const fn panels(&self, batch: usize) -> usize {
+    /// Numbers of room that the kernels need to learn from `batch` samples: none on a Cortex-M.
+    pub const fn room(&self, batch: usize) -> usize {
+        self.panels(batch).saturating_add(kernel::ROOM)
+    }
+
+    /// Numbers of room for a batch's inputs in panels.
+    const fn panels(&self, batch: usize) -> usize {
         let inputs = self.shape.inputs;
         if kernel::differs(inputs, batch) { inputs.saturating_mul(batch) } else { 0 }
     }
@@ -221,16 +225,76 @@ impl Entry {
                 let Some(z) = hidden.split_off_mut(..values) else { return };
                 z
             };
-            kernel::forward(isa, layer, own, samples, x, z);
-            #[cfg(not(target_arch = "arm"))]
-            if layer.last && kernel::differs(layer.fan_out, samples) {
-                copy(z, hidden);
-                kernel::unpack(layer.fan_out, hidden, samples, z);
-            }
             let activation = if layer.last { self.output } else { self.activation };
-            activation.apply(z, layer.fan_out);
+            #[cfg(target_arch = "arm")]
+            {
+                kernel::forward(isa, layer, own, samples, x, z);
+                activation.apply(isa, z, layer.fan_out);
+            }
+            #[cfg(not(target_arch = "arm"))]
+            {
+                let (parameters, room) = (own, &mut *hidden);
+                isa.apart(LayerForward { layer, activation, parameters, samples, x, z, room });
+            }
             x = z;
         }
+    }
+}
+
+/// The forward pass of one layer, as work that is compiled on its own: in one function with the
+/// rest, all would want the registers for their constants.
+#[cfg(not(target_arch = "arm"))]
+struct LayerForward<'f> {
+    layer: Layer,
+    activation: Activation,
+    parameters: &'f [f32],
+    samples: usize,
+    x: &'f [f32],
+    z: &'f mut [f32],
+    /// For outputs as the kernels give them.
+    room: &'f mut [f32],
+}
+
+#[cfg(not(target_arch = "arm"))]
+impl Work for LayerForward<'_> {
+    #[inline(always)]
+    fn run(self, isa: impl Registers) {
+        let Self { layer, activation, parameters, samples, x, z, room } = self;
+        kernel::forward(isa, layer, parameters, samples, x, z);
+        if layer.last && kernel::differs(layer.fan_out, samples) {
+            copy(z, room);
+            kernel::unpack(layer.fan_out, room, samples, z);
+        }
+        activation.apply(isa, z, layer.fan_out);
+    }
+}
+
+/// The backward pass of one layer, with the slopes of the layer below.
+#[cfg(not(target_arch = "arm"))]
+struct LayerBackward<'b> {
+    layer: Layer,
+    activation: Activation,
+    parameters: &'b [f32],
+    samples: usize,
+    d: &'b [f32],
+    e: &'b mut [f32],
+    x: &'b [f32],
+    room: &'b mut [f32],
+}
+
+#[cfg(not(target_arch = "arm"))]
+impl Work for LayerBackward<'_> {
+    #[inline(always)]
+    fn run(self, isa: impl Registers) {
+        let Self { layer, activation, parameters, samples, d, e, x, room } = self;
+        kernel::backward(isa, layer, parameters, samples, d, e, room);
+        kernel::zip_panels(
+            layer.fan_in,
+            e,
+            x,
+            #[inline(always)]
+            |e, x| activation.chain(e, x),
+        );
     }
 }
 
@@ -540,6 +604,8 @@ fn descend<I: Registers>(
     let mut hidden: &[f32] = hidden;
     let half = shape.widest().saturating_mul(batch.samples);
     let Some((mut above, mut below)) = deltas.split_at_mut_checked(half) else { return };
+    #[cfg(not(target_arch = "arm"))]
+    let room = below.split_off_mut(half..).unwrap_or_default();
 
     let values = trained.saturating_mul(shape.outputs);
     let Some(d) = above.get_mut(..values) else { return };
@@ -578,22 +644,22 @@ fn descend<I: Registers>(
         }
         let (carried, is_step) = carried(layer);
         let fused = kernel::FUSED && is_step;
-        if fused {
-            kernel::descend(isa, layer, own, carried, trained, x, d, e.as_deref_mut());
-        } else if let Some(e) = e.as_deref_mut() {
-            kernel::backward(isa, layer, own, trained, d, e);
+        #[cfg(target_arch = "arm")]
+        {
+            let mut e = e;
+            if fused {
+                kernel::descend(isa, layer, own, carried, trained, x, d, e.as_deref_mut());
+            } else if let Some(e) = e.as_deref_mut() {
+                kernel::backward(isa, layer, own, trained, d, e);
+            }
+            if let Some(e) = e {
+                activation.chain(e, x);
+            }
         }
+        #[cfg(not(target_arch = "arm"))]
         if let Some(e) = e {
-            #[cfg(not(target_arch = "arm"))]
-            kernel::zip_panels(
-                layer.fan_in,
-                e,
-                x,
-                #[inline(always)]
-                |e, x| activation.chain(e, x),
-            );
-            #[cfg(target_arch = "arm")]
-            activation.chain(e, x);
+            let (parameters, samples, room) = (&*own, trained, &mut *room);
+            isa.apart(LayerBackward { layer, activation, parameters, samples, d, e, x, room });
         }
         if !fused {
             if carried != 1.0 {

@@ -19,7 +19,7 @@ pub struct Plan {
     pub record: usize,
     /// The batch that [`Race::step`] fills.
     pub batch: usize,
-    /// Activations and deltas, shared by all nets, and [`Entry::panels`].
+    /// Activations and deltas, shared by all nets, and [`Entry::room`].
     pub scratch: usize,
     /// Losses for the events.
     pub losses: usize,

@@ -249,7 +249,8 @@ fn next_rows<'p, const V: usize, const W: usize, const N: usize>(
     Some(rows)
 }
 
-/// `e = d W'` for `samples` samples: what reaches the layer's inputs, before their slope.
+/// `e = d W'` for `samples` samples: what reaches the layer's inputs, before their slope. `room`
+/// holds [`ROOM`] numbers of any value.
 #[inline(always)]
 pub(crate) fn backward<I: Registers>(
     isa: I,
@@ -258,15 +259,18 @@ pub(crate) fn backward<I: Registers>(
     samples: usize,
     d: &[f32],
     e: &mut [f32],
+    room: &mut [f32],
 ) {
-    let squares = &mut [const { Square([[0.0; 16]; 16]) }; 2];
+    let squares = room.as_chunks_mut().0;
     let backward = Backward { isa, layer, parameters, samples, d, e, squares };
     walk::<I, _>(layer.fan_out, backward);
 }
 
-/// A square of weights, on lines of the cache: a register that lies on two takes twice as long.
-#[repr(C, align(64))]
-struct Square([[f32; 16]; 16]);
+/// Numbers of room for the transposed weights of two panels.
+pub(crate) const ROOM: usize = 2 * SQUARE;
+
+/// Numbers of a square of weights.
+const SQUARE: usize = 16 * 16;
 
 struct Backward<'k, I> {
     isa: I,
@@ -276,7 +280,7 @@ struct Backward<'k, I> {
     samples: usize,
     d: &'k [f32],
     e: &'k mut [f32],
-    squares: &'k mut [Square; 2],
+    squares: &'k mut [[f32; SQUARE]],
 }
 
 impl<I: Registers> Panels<I> for Backward<'_, I> {
@@ -304,7 +308,7 @@ struct Outputs<'k, I, const W: usize> {
     is_first: bool,
     d: &'k [[f32; W]],
     e: &'k mut [f32],
-    squares: &'k mut [Square; 2],
+    squares: &'k mut [[f32; SQUARE]],
 }
 
 impl<I: Registers + Lanes<W>, const W: usize> Panels<I> for Outputs<'_, I, W> {
@@ -338,10 +342,11 @@ impl<I: Registers + Lanes<W>, const W: usize> Outputs<'_, I, W> {
     {
         let Self { isa, samples, is_first, d, .. } = *self;
         let mut vectors = [&[[0.0; T]; W]; N];
-        let squares = self.squares.iter_mut().zip((input..).step_by(T));
+        let Some(squares) = self.squares.first_chunk_mut::<N>() else { return };
+        let squares = squares.iter_mut().zip((input..).step_by(T));
         for (vectors, (square, input)) in vectors.iter_mut().zip(squares) {
             let weights = self.panel.get(input..).and_then(<[_]>::first_chunk::<T>);
-            let by_output = rows_mut::<T>(square.0.as_flattened_mut(), 0).first_chunk_mut::<W>();
+            let by_output = rows_mut::<T>(square, 0).first_chunk_mut::<W>();
             let (Some(weights), Some(by_output)) = (weights, by_output) else { return };
             transpose::<I, W, T>(isa, weights, by_output);
             *vectors = by_output;
@@ -454,41 +459,6 @@ pub(crate) fn gradient<I: Registers>(
     let stride = if is_all { samples } else { x.len() / layer.fan_in.max(1) };
     let gradient = Gradient { isa, layer, parameters, offset: 0, samples, stride, x, d, update };
     walk::<I, _>(layer.fan_out, gradient);
-}
-
-/// A step of plain descent; `e` is what [`backward`] leaves, where it is wanted, and `d` becomes
-/// `rate d`.
-#[inline(always)]
-pub(crate) fn descend(
-    isa: impl Registers,
-    layer: Layer,
-    parameters: &mut [f32],
-    rate: f32,
-    samples: usize,
-    x: &[f32],
-    d: &mut [f32],
-    e: Option<&mut [f32]>,
-) {
-    if let Some(e) = e {
-        backward(isa, layer, parameters, samples, d, e);
-    }
-    d.iter_mut().for_each(|d| *d *= rate);
-    gradient(isa, layer, parameters, x, d, Subtract);
-}
-
-/// Takes the gradients from the parameters.
-struct Subtract;
-
-impl<I> Update<I> for Subtract {
-    #[inline(always)]
-    fn run<const W: usize>(&mut self, isa: I, run: Run<'_, W>)
-    where
-        I: Lanes<W>,
-    {
-        for (w, g) in run.parameters.iter_mut().zip(run.gradients) {
-            *w = isa.store(isa.load(w) - isa.load(g));
-        }
-    }
 }
 
 struct Gradient<'k, I, U> {

@@ -42,8 +42,8 @@ impl Needs {
         let plan = Plan::of(entries, settings);
         let (inputs, outputs) =
             entries.first().map_or((0, 0), |entry| (entry.shape.inputs, entry.shape.outputs));
-        // A board has no panels of inputs.
-        let panels = entries.first().map_or(0, |entry| entry.panels(settings.batch));
+        // A board's kernels need no room.
+        let room = entries.first().map_or(0, |entry| entry.room(settings.batch));
         let words = |numbers: usize| numbers.saturating_mul(WORD);
         let frame = words(derby_wire::event_room(entries.len(), outputs).div_ceil(WORD));
         let mut ram = vec![
@@ -53,7 +53,7 @@ impl Needs {
             ("referee", words(plan.referee)),
             ("record", words(plan.record)),
             ("batch", words(plan.batch)),
-            ("scratch", words(plan.scratch.saturating_sub(panels))),
+            ("scratch", words(plan.scratch.saturating_sub(room))),
             ("losses", words(plan.losses)),
             ("books", entries.len().saturating_mul(size_of::<Book>())),
             ("event's frame", frame),

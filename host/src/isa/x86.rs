@@ -4,7 +4,7 @@
 use std::arch::x86_64::{__m128, __m256, __m512};
 use std::ops::{Add, Div, Mul, Sub};
 
-use derby_core::lanes::{Lanes, Portable, Register, Registers, Work};
+use derby_core::lanes::{Group, Lanes, Portable, Register, Registers, Work};
 use pulp::x86::{V1, V3, V4};
 use pulp::{NullaryFnOnce, cast};
 
@@ -31,10 +31,6 @@ type Zmm = Own<Avx512, __m512>;
 macro_rules! own {
     ($isa:ident: $($row:ident)*) => { [$(Own($isa, $row)),*] };
 }
-
-/// Two registers side by side.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pair<R>(R, R);
 
 macro_rules! operators {
     ($($Trait:ident $function:ident: $xmm:ident $ymm:ident $zmm:ident),*) => {$(
@@ -64,15 +60,6 @@ macro_rules! operators {
                 Own(self.0, self.0.0.avx512f.$zmm(self.1, other.1))
             }
         }
-
-        impl<R: $Trait<Output = R>> $Trait for Pair<R> {
-            type Output = Self;
-
-            #[inline(always)]
-            fn $function(self, other: Self) -> Self {
-                Pair(self.0.$function(other.0), self.1.$function(other.1))
-            }
-        }
     )*};
 }
 operators!(
@@ -83,6 +70,11 @@ operators!(
 );
 
 impl Register for Xmm {
+    #[inline(always)]
+    fn splat(self, x: f32) -> Self {
+        Lanes::<4>::splat(self.0, x)
+    }
+
     #[inline(always)]
     fn sqrt(self) -> Self {
         Own(self.0, self.0.0.sse._mm_sqrt_ps(self.1))
@@ -95,9 +87,31 @@ impl Register for Xmm {
         let otherwise = sse._mm_andnot_ps(zero, otherwise.1);
         Own(self.0, sse._mm_or_ps(sse._mm_and_ps(zero, then.1), otherwise))
     }
+
+    #[inline(always)]
+    fn or_larger(self, other: Self) -> Self {
+        Own(self.0, self.0.0.sse._mm_max_ps(self.1, other.1))
+    }
+
+    #[inline(always)]
+    fn or_smaller(self, other: Self) -> Self {
+        Own(self.0, self.0.0.sse._mm_min_ps(self.1, other.1))
+    }
+
+    #[inline(always)]
+    fn power_of_2(self) -> Self {
+        let sse2 = self.0.0.sse2;
+        let biased = sse2._mm_add_epi32(cast(self.1), cast([127; 4]));
+        Own(self.0, cast(sse2._mm_slli_epi32::<23>(biased)))
+    }
 }
 
 impl Register for Ymm {
+    #[inline(always)]
+    fn splat(self, x: f32) -> Self {
+        Lanes::<8>::splat(self.0, x)
+    }
+
     #[inline(always)]
     fn sqrt(self) -> Self {
         Own(self.0, self.0.0.avx._mm256_sqrt_ps(self.1))
@@ -109,9 +123,31 @@ impl Register for Ymm {
         let zero = avx._mm256_cmp_ps::<0>(self.1, avx._mm256_setzero_ps());
         Own(self.0, avx._mm256_blendv_ps(otherwise.1, then.1, zero))
     }
+
+    #[inline(always)]
+    fn or_larger(self, other: Self) -> Self {
+        Own(self.0, self.0.0.avx._mm256_max_ps(self.1, other.1))
+    }
+
+    #[inline(always)]
+    fn or_smaller(self, other: Self) -> Self {
+        Own(self.0, self.0.0.avx._mm256_min_ps(self.1, other.1))
+    }
+
+    #[inline(always)]
+    fn power_of_2(self) -> Self {
+        let avx2 = self.0.0.avx2;
+        let biased = avx2._mm256_add_epi32(cast(self.1), cast([127; 8]));
+        Own(self.0, cast(avx2._mm256_slli_epi32::<23>(biased)))
+    }
 }
 
 impl Register for Zmm {
+    #[inline(always)]
+    fn splat(self, x: f32) -> Self {
+        Lanes::<16>::splat(self.0, x)
+    }
+
     #[inline(always)]
     fn sqrt(self) -> Self {
         Own(self.0, self.0.0.avx512f._mm512_sqrt_ps(self.1))
@@ -123,17 +159,22 @@ impl Register for Zmm {
         let zero = avx512f._mm512_cmp_ps_mask::<0>(self.1, avx512f._mm512_setzero_ps());
         Own(self.0, avx512f._mm512_mask_blend_ps(zero, otherwise.1, then.1))
     }
-}
 
-impl<R: Register> Register for Pair<R> {
     #[inline(always)]
-    fn sqrt(self) -> Self {
-        Pair(self.0.sqrt(), self.1.sqrt())
+    fn or_larger(self, other: Self) -> Self {
+        Own(self.0, self.0.0.avx512f._mm512_max_ps(self.1, other.1))
     }
 
     #[inline(always)]
-    fn if_zero(self, then: Self, otherwise: Self) -> Self {
-        Pair(self.0.if_zero(then.0, otherwise.0), self.1.if_zero(then.1, otherwise.1))
+    fn or_smaller(self, other: Self) -> Self {
+        Own(self.0, self.0.0.avx512f._mm512_min_ps(self.1, other.1))
+    }
+
+    #[inline(always)]
+    fn power_of_2(self) -> Self {
+        let avx512f = self.0.0.avx512f;
+        let biased = avx512f._mm512_add_epi32(cast(self.1), cast([127; 16]));
+        Own(self.0, cast(avx512f._mm512_slli_epi32::<23>(biased)))
     }
 }
 
@@ -377,39 +418,40 @@ included! {
 macro_rules! paired {
     ($($Own:ty: $W:literal of $half:literal;)*) => {$(
         impl Lanes<$W> for $Own {
-            type Register = Pair<<$Own as Lanes<$half>>::Register>;
+            type Register = Group<<$Own as Lanes<$half>>::Register, 2>;
 
             const NATIVE: bool = false;
 
             #[inline(always)]
             fn splat(self, x: f32) -> Self::Register {
-                Pair(Lanes::<$half>::splat(self, x), Lanes::<$half>::splat(self, x))
+                Group([Lanes::<$half>::splat(self, x); 2])
             }
 
             #[inline(always)]
             fn load(self, numbers: &[f32; $W]) -> Self::Register {
                 let [first, second]: [[f32; $half]; 2] = cast(*numbers);
-                Pair(self.load(&first), self.load(&second))
+                Group([self.load(&first), self.load(&second)])
             }
 
             #[inline(always)]
             fn store(self, register: Self::Register) -> [f32; $W] {
-                let halves: [[f32; $half]; 2] = [self.store(register.0), self.store(register.1)];
+                let [first, second] = register.0;
+                let halves: [[f32; $half]; 2] = [self.store(first), self.store(second)];
                 cast(halves)
             }
 
             /// Quarter by quarter.
             #[inline(always)]
             fn transpose(self, rows: [Self::Register; $W]) -> [Self::Register; $W] {
-                let ([mut a, mut b, mut c, mut d], mut columns) = ([[rows[0].0; $half]; 4], rows);
+                let ([mut a, mut b, mut c, mut d], mut columns) = ([[rows[0].0[0]; $half]; 4], rows);
                 for at in 0..$half {
-                    (a[at], b[at]) = (rows[at].0, rows[at].1);
-                    (c[at], d[at]) = (rows[at + $half].0, rows[at + $half].1);
+                    Group([a[at], b[at]]) = rows[at];
+                    Group([c[at], d[at]]) = rows[at + $half];
                 }
                 let [a, b] = [Lanes::<$half>::transpose(self, a), Lanes::<$half>::transpose(self, b)];
                 let [c, d] = [Lanes::<$half>::transpose(self, c), Lanes::<$half>::transpose(self, d)];
                 for at in 0..$half {
-                    (columns[at], columns[at + $half]) = (Pair(a[at], c[at]), Pair(b[at], d[at]));
+                    (columns[at], columns[at + $half]) = (Group([a[at], c[at]]), Group([b[at], d[at]]));
                 }
                 columns
             }
