@@ -43,12 +43,24 @@ impl Function for Tanh {
     }
 }
 
+/// Maps numbers in registers as wide as the machine's.
 #[inline(always)]
-fn map(isa: impl Registers, values: &mut [f32], function: impl Function) {
-    let (rows, rest) = values.as_chunks_mut::<16>();
+fn map<I: Registers>(isa: I, values: &mut [f32], function: impl Function) {
+    if <I as Lanes<16>>::NATIVE {
+        map_rows::<I, 16>(isa, values, function);
+    } else if <I as Lanes<8>>::NATIVE {
+        map_rows::<I, 8>(isa, values, function);
+    } else {
+        map_rows::<I, 4>(isa, values, function);
+    }
+}
+
+#[inline(always)]
+fn map_rows<I: Lanes<W>, const W: usize>(isa: I, values: &mut [f32], function: impl Function) {
+    let (rows, rest) = values.as_chunks_mut::<W>();
     let (groups, singles) = rows.as_chunks_mut::<5>();
     for group in groups {
-        let mut registers = Group([Lanes::<16>::splat(isa, 0.0); 5]);
+        let mut registers = Group([isa.splat(0.0); 5]);
         for (register, row) in registers.0.iter_mut().zip(group.iter()) {
             *register = isa.load(row);
         }
@@ -57,7 +69,7 @@ fn map(isa: impl Registers, values: &mut [f32], function: impl Function) {
         }
     }
     for row in singles {
-        *row = isa.store(function.of(Lanes::<16>::load(isa, row)));
+        *row = isa.store(function.of(isa.load(row)));
     }
     for value in rest {
         *value = function.of(*value);
