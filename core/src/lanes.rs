@@ -148,6 +148,9 @@ impl Register for f32 {
 }
 
 /// Registers side by side, taken as one. While one of them waits for a result, the others go on.
+///
+/// All operations are loops: a closure could end up in a function of its own, which is compiled
+/// without the instruction set.
 #[derive(Clone, Copy, Debug)]
 pub struct Group<R, const K: usize>(pub [R; K]);
 
