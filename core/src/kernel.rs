@@ -31,7 +31,7 @@
 //! with an addition. So neither the width of a register nor the number of threads can show.
 
 use crate::FULL;
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, Registers};
 use crate::shape::Layer;
 
 // Each is compiled where it pays, and all for tests, which compare them.
@@ -110,6 +110,59 @@ pub(crate) fn zip_panels(
             return;
         };
         each(own, other);
+    }
+}
+
+/// One kernel, called for each panel of a layer's units from the first unit to the last.
+pub(crate) trait Panels<I> {
+    /// Whether two panels of 16 are better taken together.
+    const PAIRS: bool = false;
+
+    /// `first` is the panel's first unit, `W` its width.
+    fn panel<const W: usize>(&mut self, first: usize)
+    where
+        I: Lanes<W>;
+
+    /// Two panels of 16.
+    #[inline(always)]
+    fn pair(&mut self, _first: usize)
+    where
+        I: Lanes<16>,
+    {
+    }
+}
+
+/// Shows `kernel` every panel: one copy of it for each width. Only the widest come in loops: what a
+/// loop may need is worked out before it, also for a width that does not come.
+#[inline(always)]
+pub(crate) fn walk<I: Registers, K: Panels<I>>(units: usize, mut kernel: K) {
+    let mut first = 0;
+    if cfg!(target_arch = "arm") {
+        (0..units).for_each(|unit| kernel.panel::<1>(unit));
+        return;
+    }
+    while K::PAIRS && units - first >= 32 {
+        kernel.pair(first);
+        first += 32;
+    }
+    while units - first >= 16 {
+        kernel.panel::<16>(first);
+        first += 16;
+    }
+    if units - first >= 8 {
+        kernel.panel::<8>(first);
+        first += 8;
+    }
+    if units - first >= 4 {
+        kernel.panel::<4>(first);
+        first += 4;
+    }
+    if units - first >= 2 {
+        kernel.panel::<2>(first);
+        first += 2;
+    }
+    if units - first >= 1 {
+        kernel.panel::<1>(first);
     }
 }
 

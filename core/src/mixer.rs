@@ -10,6 +10,7 @@
 //! the weights and [`Mixer::rebalance`] makes each output's sum 1; between the two a referee may
 //! look at them, as the paper's does.
 
+mod columns;
 #[cfg(all(test, feature = "full"))]
 mod golden;
 mod gradient;
@@ -21,7 +22,14 @@ mod pooled;
 pub use gradient::{Positive, Slope};
 
 use crate::book::{Book, count_racing, racing};
+use crate::kernel::{Panels, walk};
+#[cfg(feature = "full")]
+use crate::lanes::Portable;
+use crate::lanes::{Lanes, Registers};
 use crate::{Entry, FULL, Optimizer};
+#[cfg(not(target_arch = "arm"))]
+use columns::{columns, columns_mut};
+use columns::{racing_columns, racing_columns_mut};
 
 /// How the mixing weights move.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -141,9 +149,15 @@ pub struct Answers<'r> {
 
 impl<'r> Answers<'r> {
     /// Net `net`'s outputs, sample by sample.
+    #[cfg(any(target_arch = "arm", feature = "full"))]
     fn of(self, net: usize, outputs: usize) -> impl Iterator<Item = &'r [f32]> {
+        self.from(net).chunks_exact(outputs.max(1))
+    }
+
+    /// Net `net`'s outputs and all that follows.
+    fn from(self, net: usize) -> &'r [f32] {
         let start = net.saturating_mul(self.stride).saturating_add(self.start);
-        self.record.get(start..).unwrap_or_default().chunks_exact(outputs.max(1))
+        self.record.get(start..).unwrap_or_default()
     }
 }
 
@@ -199,7 +213,7 @@ impl<'a> Mixer<'a> {
         self.weights.fill(1.0);
         self.memory.fill(0.0);
         (self.steps, self.since) = (0, 0);
-        self.rebalance(books);
+        self.rebalance(Portable, books);
     }
 
     /// All weights, `[net][output]`, or `[net]` where a net has one.
@@ -228,21 +242,23 @@ impl<'a> Mixer<'a> {
     /// Moves the weights by samples with these targets, `[sample][output]`; between two
     /// updates of a heuristic it only takes note. Returns the mixture's half squared error, the
     /// samples' mean, from before the move.
+    #[cfg_attr(not(target_arch = "arm"), inline(always))]
     pub fn learn(
         &mut self,
+        isa: impl Registers,
         entries: &[Entry],
         books: &[Book],
         answers: Answers<'_>,
         targets: &[f32],
     ) -> f32 {
         self.steps = self.steps.saturating_add(1);
-        let loss = self.mix(books, answers, targets);
+        let loss = self.mix(isa, books, answers, targets);
         match self.mixing {
             Mixing::Gradient { optimizer, slope, positive } => {
-                self.descend(books, answers, optimizer, slope);
+                self.descend(isa, books, answers, optimizer, slope);
                 match positive {
                     Positive::Clip => gradient::clip(self.weights),
-                    Positive::Stretch => gradient::stretch(self.weights, self.outputs, books),
+                    Positive::Stretch => gradient::stretch(isa, self.weights, self.outputs, books),
                 }
             }
             #[cfg(feature = "full")]
@@ -267,19 +283,35 @@ impl<'a> Mixer<'a> {
 
     /// Makes the racing nets' weights for each output sum to 1, and those of the others 0. Where
     /// no racing net holds any weight for an output, all get the same.
-    pub fn rebalance(&mut self, books: &[Book]) {
-        rebalance(self.weights, self.columns(), books);
+    #[cfg_attr(not(target_arch = "arm"), inline(always))]
+    pub fn rebalance(&mut self, isa: impl Registers, books: &[Book]) {
+        rebalance(isa, self.weights, self.columns(), books);
     }
 
     /// Leaves the samples' errors, mixture less target, in `self.mixture`; returns the loss.
-    fn mix(&mut self, books: &[Book], answers: Answers<'_>, targets: &[f32]) -> f32 {
+    #[cfg_attr(not(target_arch = "arm"), inline(always))]
+    fn mix(
+        &mut self,
+        isa: impl Registers,
+        books: &[Book],
+        answers: Answers<'_>,
+        targets: &[f32],
+    ) -> f32 {
         let width = self.outputs.max(1);
         self.mixture.fill(0.0);
         for net in racing(books) {
-            let columns = self.columns();
-            let row = row(self.weights, columns, net);
-            let samples = self.mixture.chunks_exact_mut(width).zip(answers.of(net, width));
-            samples.for_each(|(mixed, outputs)| add_weighted(mixed, row, outputs));
+            let row = row(self.weights, self.columns(), net);
+            #[cfg(target_arch = "arm")]
+            {
+                _ = isa;
+                let samples = self.mixture.chunks_exact_mut(width).zip(answers.of(net, width));
+                samples.for_each(|(mixed, outputs)| add_weighted(mixed, row, outputs));
+            }
+            #[cfg(not(target_arch = "arm"))]
+            {
+                let answers = answers.from(net);
+                walk(width, Mix { isa, width, row, answers, mixture: self.mixture });
+            }
         }
         let mut sum = 0.0;
         for (mixed, target) in self.mixture.iter_mut().zip(targets) {
@@ -320,41 +352,76 @@ fn add_product(sums: &mut [f32], factors: &[f32], others: &[f32]) {
     }
 }
 
-/// The weights for output `output` of the nets that race.
-fn column(
-    weights: &[f32],
-    outputs: usize,
-    output: usize,
-    books: &[Book],
-) -> impl Iterator<Item = f32> {
-    let rows = weights.chunks_exact(outputs.max(1)).zip(books);
-    rows.filter(|(_, book)| book.races()).filter_map(move |(row, _)| row.get(output).copied())
+/// Adds a net's answers, each times its weight, to the mixture.
+#[cfg(not(target_arch = "arm"))]
+struct Mix<'m, I> {
+    isa: I,
+    width: usize,
+    row: &'m [f32],
+    answers: &'m [f32],
+    mixture: &'m mut [f32],
 }
 
-/// The same, to be changed.
-fn column_mut<'w>(
-    weights: &'w mut [f32],
-    outputs: usize,
-    output: usize,
-    books: &[Book],
-) -> impl Iterator<Item = &'w mut f32> {
-    let rows = weights.chunks_exact_mut(outputs.max(1)).zip(books);
-    rows.filter(|(_, book)| book.races()).filter_map(move |(row, _)| row.get_mut(output))
+#[cfg(not(target_arch = "arm"))]
+impl<I: Registers> Panels<I> for Mix<'_, I> {
+    #[inline(always)]
+    fn panel<const W: usize>(&mut self, first: usize)
+    where
+        I: Lanes<W>,
+    {
+        let Self { isa, width, row, answers, .. } = *self;
+        let weights = if FULL && let [weight] = row {
+            Lanes::<W>::splat(isa, *weight)
+        } else if let Some(weights) = row.get(first..).and_then(<[_]>::first_chunk) {
+            Lanes::<W>::load(isa, weights)
+        } else {
+            return;
+        };
+        let mixture = columns_mut::<W>(self.mixture, width, first);
+        for (mixed, outputs) in mixture.zip(columns::<W>(answers, width, first)) {
+            *mixed = isa.store(Lanes::<W>::load(isa, mixed) + weights * isa.load(outputs));
+        }
+    }
 }
 
 /// See [`Mixer::rebalance`]; the reference program's `rebalancePositive`.
-fn rebalance(weights: &mut [f32], columns: usize, books: &[Book]) {
+#[cfg_attr(not(target_arch = "arm"), inline(always))]
+fn rebalance(isa: impl Registers, weights: &mut [f32], columns: usize, books: &[Book]) {
     for (row, book) in weights.chunks_exact_mut(columns.max(1)).zip(books) {
         if !book.races() {
             row.fill(0.0);
         }
     }
-    for at in 0..columns {
-        let mut sum = 0.0;
-        column(weights, columns, at, books).for_each(|w| sum += w);
-        let is_held = sum > 0.0 && sum.is_finite();
-        let equal = 1.0 / count_racing(books) as f32;
-        column_mut(weights, columns, at, books)
-            .for_each(|w| *w = if is_held { *w / sum } else { equal });
+    let equal = 1.0 / count_racing(books) as f32;
+    walk(columns, Rebalance { isa, weights, width: columns, books, equal });
+}
+
+/// Divides each column of weights by its sum.
+struct Rebalance<'r, I> {
+    isa: I,
+    weights: &'r mut [f32],
+    width: usize,
+    books: &'r [Book],
+    equal: f32,
+}
+
+impl<I: Registers> Panels<I> for Rebalance<'_, I> {
+    #[inline(always)]
+    fn panel<const W: usize>(&mut self, first: usize)
+    where
+        I: Lanes<W>,
+    {
+        let Self { isa, width, books, equal, .. } = *self;
+        let mut sums = Lanes::<W>::splat(isa, 0.0);
+        for row in racing_columns::<W>(self.weights, width, first, books) {
+            sums = sums + isa.load(row);
+        }
+        let sums = Lanes::<W>::store(isa, sums);
+        let is_held = sums.map(|sum| sum > 0.0 && sum.is_finite());
+        for row in racing_columns_mut::<W>(self.weights, width, first, books) {
+            for ((w, sum), is_held) in row.iter_mut().zip(sums).zip(is_held) {
+                *w = if is_held { *w / sum } else { equal };
+            }
+        }
     }
 }

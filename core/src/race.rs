@@ -6,7 +6,7 @@
 //! batch: the same bits as if all had gone in step. A stretch ends where somebody could leave.
 
 use crate::book::{Book, Mean, count_racing, racing};
-use crate::lanes::{Portable, Registers};
+use crate::lanes::{Portable, Registers, Work};
 use crate::mixer::Answers;
 use crate::{
     Batch, BatchLoss, Entry, Event, FULL, Loss, Mixer, Mixing, Net, Plan, Reason, Referee,
@@ -144,6 +144,12 @@ impl Racer<'_> {
 pub trait Crew {
     /// Runs every racer. `scratch` is enough for one at a time.
     fn run<'r>(&mut self, racers: impl Iterator<Item = Racer<'r>>, scratch: &mut [f32]);
+
+    /// Does what is to be done between two batches, in the registers that the racers run in.
+    #[inline(always)]
+    fn apart(&mut self, work: impl Work) {
+        work.run(Portable);
+    }
 }
 
 /// Runs racers one after the other.
@@ -153,6 +159,33 @@ pub struct Alone;
 impl Crew for Alone {
     fn run<'r>(&mut self, racers: impl Iterator<Item = Racer<'r>>, scratch: &mut [f32]) {
         racers.for_each(|mut racer| racer.run(scratch));
+    }
+}
+
+/// What mixer and referee do with a batch.
+struct Judging<'m, 'a> {
+    entries: &'m [Entry],
+    books: &'m mut [Book],
+    mixer: &'m mut Mixer<'a>,
+    referee: &'m mut Referee<'a>,
+    mixture: &'m mut Mean,
+    answers: Answers<'m>,
+    /// Targets of the samples that are judged.
+    judged: &'m [f32],
+    /// Targets of all.
+    wanted: &'m [f32],
+}
+
+impl Work for Judging<'_, '_> {
+    #[inline(always)]
+    fn run(self, isa: impl Registers) {
+        let Self { entries, books, mixer, referee, mixture, answers, judged, wanted } = self;
+        mixture.add(mixer.learn(isa, entries, books, answers, judged));
+        referee.score(mixer, books, wanted);
+        mixer.rebalance(isa, books);
+        for (net, book) in books.iter_mut().enumerate().filter(|(_, book)| book.races()) {
+            book.trust.add(mixer.trust(net));
+        }
     }
 }
 
@@ -399,13 +432,17 @@ impl<'a> Race<'a> {
                 self.train(at.saturating_add(1), inputs, targets, crew);
             }
             let answers = Answers { record: self.record, stride, start };
-            let loss = self.mixer.learn(self.entries, self.books, answers, judged);
-            self.mixture.add(loss);
-            self.referee.score(&self.mixer, self.books, wanted);
-            self.mixer.rebalance(self.books);
-            for (net, book) in self.books.iter_mut().enumerate().filter(|(_, book)| book.races()) {
-                book.trust.add(self.mixer.trust(net));
-            }
+            let Self { entries, books, mixer, referee, mixture, .. } = self;
+            crew.apart(Judging {
+                entries,
+                books,
+                mixer,
+                referee,
+                mixture,
+                answers,
+                judged,
+                wanted,
+            });
             self.samples = self.samples.saturating_add(batch as u64);
         }
         if self.samples >= self.due {
@@ -514,7 +551,7 @@ impl<'a> Race<'a> {
             (book.left, book.for_good) = (true, true);
             let (samples, weights) = (self.samples, self.mixer.row(net));
             sink(Event::Left { net, samples, reason: Reason::Diverged, weights });
-            self.mixer.rebalance(self.books);
+            self.mixer.rebalance(Portable, self.books);
         }
     }
 
@@ -533,7 +570,7 @@ impl<'a> Race<'a> {
         self.referee.check(mixer, self.books, &mut |net, reason| {
             sink(Event::Left { net, samples: *samples, reason, weights: mixer.row(net) });
         });
-        self.mixer.rebalance(self.books);
+        self.mixer.rebalance(Portable, self.books);
         self.books.iter_mut().for_each(Book::turn_page);
         self.mixture = Mean::NONE;
         self.due = self.samples.saturating_add(u64::from(self.settings.check));
@@ -548,7 +585,7 @@ impl<'a> Race<'a> {
         let found = self.referee.look(samples, entries, books, &mut |net, reason| {
             sink(Event::Left { net, samples, reason, weights: mixer.row(net) });
         });
-        let Some(found) = found else { return self.mixer.rebalance(self.books) };
+        let Some(found) = found else { return self.mixer.rebalance(Portable, self.books) };
         let books = self.books.iter_mut().enumerate();
         for (net, book) in books.filter(|(_, book)| book.left && !book.for_good) {
             book.left = false;
@@ -576,7 +613,7 @@ impl<'a> Race<'a> {
         (book.left, book.for_good) = (true, true);
         let (samples, weights) = (self.samples, self.mixer.row(net));
         sink(Event::Left { net, samples, reason: Reason::ByHand, weights });
-        self.mixer.rebalance(self.books);
+        self.mixer.rebalance(Portable, self.books);
         true
     }
 

@@ -57,6 +57,10 @@ impl Crew for Timed<'_> {
         self.0.run(racers, scratch);
         self.1 += start.elapsed().as_secs_f64();
     }
+
+    fn apart(&mut self, work: impl Work) {
+        self.0.apart(work);
+    }
 }
 
 /// `derby bench`.

@@ -60,4 +60,8 @@ impl Crew for Threads {
             work(own);
         });
     }
+
+    fn apart(&mut self, work: impl Work) {
+        self.isa.run(work);
+    }
 }

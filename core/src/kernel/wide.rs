@@ -4,57 +4,8 @@
 //! Values and deltas lie in panels here: all rows that a tile reads follow each other, so that one
 //! address is enough for all.
 
-use super::{Layer, Run, Update};
+use super::{Layer, Panels, Run, Update, walk};
 use crate::lanes::{Lanes, Registers};
-
-/// One kernel, called for each panel of a layer's units from the first unit to the last.
-trait Panels<I> {
-    /// Whether two panels of 16 are better taken together.
-    const PAIRS: bool = false;
-
-    /// `first` is the panel's first unit, `W` its width.
-    fn panel<const W: usize>(&mut self, first: usize)
-    where
-        I: Lanes<W>;
-
-    /// Two panels of 16.
-    #[inline(always)]
-    fn pair(&mut self, _first: usize)
-    where
-        I: Lanes<16>,
-    {
-    }
-}
-
-/// Shows `kernel` every panel: one copy of it for each width. Only the widest come in loops: what a
-/// loop may need is worked out before it, also for a width that does not come.
-#[inline(always)]
-fn walk<I: Registers, K: Panels<I>>(units: usize, mut kernel: K) {
-    let mut first = 0;
-    while K::PAIRS && units - first >= 32 {
-        kernel.pair(first);
-        first += 32;
-    }
-    while units - first >= 16 {
-        kernel.panel::<16>(first);
-        first += 16;
-    }
-    if units - first >= 8 {
-        kernel.panel::<8>(first);
-        first += 8;
-    }
-    if units - first >= 4 {
-        kernel.panel::<4>(first);
-        first += 4;
-    }
-    if units - first >= 2 {
-        kernel.panel::<2>(first);
-        first += 2;
-    }
-    if units - first >= 1 {
-        kernel.panel::<1>(first);
-    }
-}
 
 /// Does `$tile` for blocks of `S` of the `$samples` samples, as many as fit in registers, of about
 /// equal size; `$sample` is the block's first. Where `$is_rare` is true only the largest and the
@@ -403,9 +354,9 @@ fn transpose<I: Registers, const W: usize, const T: usize>(
     by_output: &mut [[f32; T]; W],
 ) {
     match if W < T { W } else { T } {
-        16 => in_squares::<I, W, T, 16>(isa, weights, by_output),
-        8 => in_squares::<I, W, T, 8>(isa, weights, by_output),
-        4 => in_squares::<I, W, T, 4>(isa, weights, by_output),
+        16 if <I as Lanes<16>>::NATIVE => in_squares::<I, W, T, 16>(isa, weights, by_output),
+        8.. if <I as Lanes<8>>::NATIVE => in_squares::<I, W, T, 8>(isa, weights, by_output),
+        4.. => in_squares::<I, W, T, 4>(isa, weights, by_output),
         _ => {
             for (weights, input) in weights.iter().zip(0..) {
                 for (weight, slots) in weights.iter().zip(by_output.iter_mut()) {

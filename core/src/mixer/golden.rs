@@ -11,6 +11,7 @@ use std::vec::Vec;
 
 use super::{Mixer, Mixing, gradient, heuristic, rebalance};
 use crate::book::{Book, count_racing, racing};
+use crate::lanes::Portable;
 use crate::referee::{Reason, Referee, Refereeing};
 use bounds::Weights;
 
@@ -263,8 +264,8 @@ fn dead_nets_are_in_no_minimum() {
                 heuristic::gain_by_error(weights, outputs, books, deltas, rate);
                 heuristic::gain_by_cost(weights, outputs, books, costs, rate);
             }
-            gradient::stretch(weights, outputs, books);
-            rebalance(weights, outputs, books);
+            gradient::stretch(Portable, weights, outputs, books);
+            rebalance(Portable, weights, outputs, books);
         };
         // As good as can be: every minimum would be theirs.
         let (mut deltas, mut costs) = (rounded(&case.deltas), rounded(&case.costs));

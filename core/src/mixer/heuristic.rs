@@ -1,9 +1,11 @@
 //! The reference program's two mixers without a gradient. Here a net out of the race is in no
 //! minimum and no maximum, which is where the reference program errs.
 
+use super::columns::{column, column_mut};
 use super::{Answers, Mixer, Mixing, gradient};
 use crate::Entry;
 use crate::book::{Book, racing};
+use crate::lanes::Portable;
 
 impl Mixer<'_> {
     /// Adds the batch's costs and errors. Memory: `[net][output]` the sums of `|w_ij d_ij|`,
@@ -54,7 +56,7 @@ impl Mixer<'_> {
             }
             _ => {}
         }
-        gradient::stretch(self.weights, self.outputs, books);
+        gradient::stretch(Portable, self.weights, self.outputs, books);
         self.memory.fill(0.0);
     }
 }
@@ -78,9 +80,9 @@ pub(super) fn gain_by_error(
     rate: f32,
 ) {
     for output in 0..outputs {
-        let least = super::column(errors, outputs, output, books).fold(f32::INFINITY, lesser);
-        let errors = super::column(errors, outputs, output, books);
-        for (w, error) in super::column_mut(weights, outputs, output, books).zip(errors) {
+        let least = column(errors, outputs, output, books).fold(f32::INFINITY, lesser);
+        let errors = column(errors, outputs, output, books);
+        for (w, error) in column_mut(weights, outputs, output, books).zip(errors) {
             let ratio = ratio(error, least, 0.0);
             if ratio < RATIO_LIMIT {
                 *w += rate * (1.0 / ratio);
@@ -130,7 +132,7 @@ pub(super) fn win(
                 most = net;
             }
         }
-        for (net, w) in racing(books).zip(super::column_mut(weights, outputs, output, books)) {
+        for (net, w) in racing(books).zip(column_mut(weights, outputs, output, books)) {
             if net == least && net == cheapest {
                 *w += rate;
             } else if net == most && net != cheapest {

@@ -8,6 +8,7 @@ use std::vec::Vec;
 
 use super::{Case, rounded};
 use crate::book::{Book, racing};
+use crate::lanes::Portable;
 use crate::mixer::{gradient, rebalance};
 
 /// Unit roundoff of f32, 2^-24.
@@ -54,14 +55,14 @@ impl Weights {
                 places.iter().for_each(|&p| self.errors[p] = 4.0 * error / span + 7.0 * U);
             }
         }
-        gradient::stretch(&mut self.values, self.outputs, books);
+        gradient::stretch(Portable, &mut self.values, self.outputs, books);
     }
 
     /// `p = w / sum` over n nets, with errors up to e in each `w`: the sum is off by at most
     /// `n e + (n - 1) U sum`, so p by `e / sum + p (n e / sum + n U)`.
     pub(super) fn rebalance(&mut self, books: &[Book]) {
         let before = self.values.clone();
-        rebalance(&mut self.values, self.outputs, books);
+        rebalance(Portable, &mut self.values, self.outputs, books);
         for output in 0..self.outputs {
             let places = self.column(output, books);
             let nets = places.len() as f64;
