@@ -161,8 +161,8 @@ macro_rules! operator {
 
             #[inline(always)]
             fn $function(mut self, other: Self) -> Self {
-                for (own, other) in self.0.iter_mut().zip(other.0) {
-                    *own = own.$function(other);
+                for (own, other) in self.0.iter_mut().zip(&other.0) {
+                    *own = own.$function(*other);
                 }
                 self
             }
@@ -191,24 +191,24 @@ impl<R: Register, const K: usize> Register for Group<R, K> {
     #[inline(always)]
     fn if_zero(self, then: Self, otherwise: Self) -> Self {
         let mut chosen = then;
-        for ((chosen, own), otherwise) in chosen.0.iter_mut().zip(self.0).zip(otherwise.0) {
-            *chosen = own.if_zero(*chosen, otherwise);
+        for ((chosen, own), otherwise) in chosen.0.iter_mut().zip(&self.0).zip(&otherwise.0) {
+            *chosen = own.if_zero(*chosen, *otherwise);
         }
         chosen
     }
 
     #[inline(always)]
     fn or_larger(mut self, other: Self) -> Self {
-        for (own, other) in self.0.iter_mut().zip(other.0) {
-            *own = own.or_larger(other);
+        for (own, other) in self.0.iter_mut().zip(&other.0) {
+            *own = own.or_larger(*other);
         }
         self
     }
 
     #[inline(always)]
     fn or_smaller(mut self, other: Self) -> Self {
-        for (own, other) in self.0.iter_mut().zip(other.0) {
-            *own = own.or_smaller(other);
+        for (own, other) in self.0.iter_mut().zip(&other.0) {
+            *own = own.or_smaller(*other);
         }
         self
     }

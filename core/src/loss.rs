@@ -37,20 +37,6 @@ impl Loss {
     pub fn of(self, output: Activation, a: &[f32], y: &[f32]) -> f32 {
         let mut sum = 0.0;
         if self == Self::Squared || !FULL {
-            let (mut a, mut y) = (a, y);
-            // Squares side by side, as there are vectors; their sum is one after the other.
-            if cfg!(not(target_arch = "arm")) {
-                while let (Some((turn, rest)), Some((others, left))) =
-                    (a.split_first_chunk::<16>(), y.split_first_chunk::<16>())
-                {
-                    let mut squares = *turn;
-                    for (a, y) in squares.iter_mut().zip(others) {
-                        *a = (*a - y) * (*a - y);
-                    }
-                    squares.iter().for_each(|square| sum += square);
-                    (a, y) = (rest, left);
-                }
-            }
             a.iter().zip(y).for_each(|(a, y)| sum += (a - y) * (a - y));
             return 0.5 * sum;
         }

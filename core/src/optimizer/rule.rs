@@ -1,8 +1,6 @@
 //! The formulas of the optimizers, a parameter in each lane.
 
-use crate::lanes::Lanes;
-#[cfg(feature = "full")]
-use crate::lanes::Register;
+use crate::lanes::{Lanes, Register};
 
 /// How rows of parameters move in one step.
 pub(crate) trait Rule: Copy {
@@ -24,13 +22,7 @@ trait Formula: Copy {
     const SLOTS: usize;
 
     /// From parameters, gradients and memory the next parameters and memory.
-    fn step<I: Lanes<W>, const W: usize>(
-        self,
-        isa: I,
-        w: I::Register,
-        g: I::Register,
-        memory: [I::Register; 2],
-    ) -> (I::Register, [I::Register; 2]);
+    fn step<R: Register>(self, w: R, g: R, memory: [R; 2]) -> (R, [R; 2]);
 }
 
 impl<F: Formula> Rule for F {
@@ -48,21 +40,20 @@ impl<F: Formula> Rule for F {
             0 => {
                 for (w, g) in rows {
                     let g = isa.load(g);
-                    let (next, _) = self.step(isa, isa.load(w), g, [g; 2]);
+                    let (next, _) = self.step(isa.load(w), g, [g; 2]);
                     *w = isa.store(next);
                 }
             }
             1 => {
                 for ((w, g), a) in rows.zip(first) {
-                    let (next, [next_a, _]) =
-                        self.step(isa, isa.load(w), isa.load(g), [isa.load(a); 2]);
+                    let (next, [next_a, _]) = self.step(isa.load(w), isa.load(g), [isa.load(a); 2]);
                     (*w, *a) = (isa.store(next), isa.store(next_a));
                 }
             }
             _ => {
                 for (((w, g), a), b) in rows.zip(first).zip(second) {
                     let (next, [next_a, next_b]) =
-                        self.step(isa, isa.load(w), isa.load(g), [isa.load(a), isa.load(b)]);
+                        self.step(isa.load(w), isa.load(g), [isa.load(a), isa.load(b)]);
                     (*w, *a, *b) = (isa.store(next), isa.store(next_a), isa.store(next_b));
                 }
             }
@@ -79,7 +70,7 @@ pub(crate) trait Visitor {
 /// Declares formulas: their numbers, the slots of memory, and what parameter, gradient and memory
 /// become. In the formula each number is a register of it.
 macro_rules! rules {
-    ($($Name:ident { $($number:ident),* } $slots:literal: |$isa:ident, $w:ident, $g:ident, $a:ident, $b:ident| $formula:expr;)*) => {$(
+    ($($Name:ident { $($number:ident),* } $slots:literal: |$w:ident, $g:ident, $a:ident, $b:ident| $formula:expr;)*) => {$(
         #[derive(Clone, Copy)]
         pub(super) struct $Name {
             $(pub(super) $number: f32),*
@@ -89,15 +80,9 @@ macro_rules! rules {
             const SLOTS: usize = $slots;
 
             #[inline(always)]
-            fn step<I: Lanes<W>, const W: usize>(
-                self,
-                $isa: I,
-                $w: I::Register,
-                $g: I::Register,
-                [$a, $b]: [I::Register; 2],
-            ) -> (I::Register, [I::Register; 2]) {
+            fn step<R: Register>(self, $w: R, $g: R, [$a, $b]: [R; 2]) -> (R, [R; 2]) {
                 let Self { $($number),* } = self;
-                $(let $number = $isa.splat($number);)*
+                $(let $number = $w.splat($number);)*
                 $formula
             }
         }
@@ -105,46 +90,46 @@ macro_rules! rules {
 }
 
 rules! {
-    Sgd {} 0: |_isa, w, g, a, b| (w - g, [a, b]);
+    Sgd {} 0: |w, g, a, b| (w - g, [a, b]);
 }
 
 #[cfg(feature = "full")]
 rules! {
-    Momentum { rate, momentum } 1: |isa, w, g, b, none| {
+    Momentum { rate, momentum } 1: |w, g, b, none| {
         let b = momentum * b + g;
         (w - rate * b, [b, none])
     };
-    Nesterov { rate, momentum } 1: |isa, w, g, b, none| {
+    Nesterov { rate, momentum } 1: |w, g, b, none| {
         let b = momentum * b + g;
         (w - rate * (g + momentum * b), [b, none])
     };
-    Adagrad { rate, eps } 1: |isa, w, g, s, none| {
+    Adagrad { rate, eps } 1: |w, g, s, none| {
         let s = s + g * g;
         (w - rate * g / (s.sqrt() + eps), [s, none])
     };
-    Adadelta { rate, rho, new, eps } 2: |isa, w, g, s, u| {
+    Adadelta { rate, rho, new, eps } 2: |w, g, s, u| {
         let s = rho * s + new * (g * g);
         let d = (u + eps).sqrt() / (s + eps).sqrt() * g;
         (w - rate * d, [s, rho * u + new * (d * d)])
     };
-    RmsProp { rate, decay, new, eps } 1: |isa, w, g, s, none| {
+    RmsProp { rate, decay, new, eps } 1: |w, g, s, none| {
         let s = decay * s + new * (g * g);
         (w - rate * (g / (s.sqrt() + eps)), [s, none])
     };
-    RmsPropMomentum { rate, decay, new, momentum, eps } 2: |isa, w, g, s, b| {
+    RmsPropMomentum { rate, decay, new, momentum, eps } 2: |w, g, s, b| {
         let s = decay * s + new * (g * g);
         let b = momentum * b + g / (s.sqrt() + eps);
         (w - rate * b, [s, b])
     };
-    Adam { rate, root, beta1, new1, beta2, new2, eps } 2: |isa, w, g, m, v| {
+    Adam { rate, root, beta1, new1, beta2, new2, eps } 2: |w, g, m, v| {
         let m = beta1 * m + new1 * g;
         let v = beta2 * v + new2 * (g * g);
         (w - rate * m / (v.sqrt() / root + eps), [m, v])
     };
-    PaperSgd { rate, carry } 1: |isa, w, g, before, none| {
+    PaperSgd { rate, carry } 1: |w, g, before, none| {
         ((w - rate * g) - carry * before, [g, none])
     };
-    PaperRmsProp { rate, decay, new, eps, carry, lambda } 2: |isa, w, g, s, before| {
+    PaperRmsProp { rate, decay, new, eps, carry, lambda } 2: |w, g, s, before| {
         let square = g * g;
         let next = decay * s + new * square;
         let step = s.if_zero(rate * g, rate * (g / (next + eps).sqrt()));
@@ -165,21 +150,19 @@ pub(super) struct Rprop {
 }
 
 #[cfg(feature = "full")]
-impl Formula for Rprop {
-    const SLOTS: usize = 2;
-
+impl Rule for Rprop {
     #[inline(always)]
-    fn step<I: Lanes<W>, const W: usize>(
+    fn step_rows<I: Lanes<W>, const W: usize>(
         self,
-        isa: I,
-        w: I::Register,
-        g: I::Register,
-        [before, size]: [I::Register; 2],
-    ) -> (I::Register, [I::Register; 2]) {
+        _: I,
+        w: &mut [[f32; W]],
+        g: &[[f32; W]],
+        before: &mut [[f32; W]],
+        size: &mut [[f32; W]],
+    ) {
         let Self { shrink, grow, least, most, first } = self;
-        let mut lanes = [w, g, before, size].map(|register| isa.store(register));
-        let [w, g, before, size] = &mut lanes;
-        for (((w, g), before), size) in w.iter_mut().zip(g).zip(before).zip(size) {
+        let [w, before, size] = [w, before, size].map(|rows| rows.as_flattened_mut().iter_mut());
+        for (((w, g), before), size) in w.zip(g.as_flattened()).zip(before).zip(size) {
             let agreement = *g * *before;
             let old = first.unwrap_or(*size);
             let turned = agreement < 0.0;
@@ -199,7 +182,5 @@ impl Formula for Rprop {
                 *w += *size;
             }
         }
-        let [w, _, before, size] = lanes.map(|numbers| isa.load(&numbers));
-        (w, [before, size])
     }
 }

@@ -439,22 +439,6 @@ macro_rules! paired {
                 let halves: [[f32; $half]; 2] = [self.store(first), self.store(second)];
                 cast(halves)
             }
-
-            /// Quarter by quarter.
-            #[inline(always)]
-            fn transpose(self, rows: [Self::Register; $W]) -> [Self::Register; $W] {
-                let ([mut a, mut b, mut c, mut d], mut columns) = ([[rows[0].0[0]; $half]; 4], rows);
-                for at in 0..$half {
-                    Group([a[at], b[at]]) = rows[at];
-                    Group([c[at], d[at]]) = rows[at + $half];
-                }
-                let [a, b] = [Lanes::<$half>::transpose(self, a), Lanes::<$half>::transpose(self, b)];
-                let [c, d] = [Lanes::<$half>::transpose(self, c), Lanes::<$half>::transpose(self, d)];
-                for at in 0..$half {
-                    (columns[at], columns[at + $half]) = (Group([a[at], c[at]]), Group([b[at], d[at]]));
-                }
-                columns
-            }
         }
     )*};
 }
