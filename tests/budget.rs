@@ -225,7 +225,7 @@ fn mixer_and_referee_add_little() {
             .filter(|line| line.starts_with("race of 9 nets, "))
             .filter_map(|line| line.strip_suffix(" % on top")?.rsplit(' ').next()?.parse().ok())
             .collect();
-        println!("{board}: {shares:?} %");
+        lines.iter().filter(|line| line.contains("race")).for_each(|l| println!("{board}: {l}"));
         assert_eq!(shares.len(), races, "{board}: {lines:?}");
         assert!(shares.iter().all(|share| (0.1..=SHARE).contains(share)), "{board}: {shares:?}");
     }
