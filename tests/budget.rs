@@ -16,6 +16,7 @@ use derby::device::{cost, field};
 use derby::field::Field;
 use derby_boards::{Board, Core, EMULATOR, Link};
 use derby_core::{Entry, Optimizer, Shape};
+use derby_tests::GROWTH;
 use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
 
 /// A board of each processor, first those that are emulated and then those that are flashed.
@@ -183,9 +184,6 @@ const GOALS: [(&str, f64, f64); 4] = [
 
 /// Most percent that mixer and referee add to what nine nets take.
 const SHARE: f64 = 5.0;
-
-/// How much of a count may come on top of it.
-const GROWTH: f64 = 0.03;
 
 /// The count of the line that begins with `case`.
 fn count(lines: &[String], case: &str) -> f64 {

@@ -19,6 +19,9 @@ pub fn program() -> &'static CargoRun {
     })
 }
 
+/// By how much a count of instructions may grow, as a share of it, until a test fails.
+pub const GROWTH: f64 = 0.03;
+
 /// Settings of a property test of `cases` cases drawn from `seed`. They are the same in every run,
 /// so that what has passed passes; PROPTEST_CASES and PROPTEST_RNG_SEED look further.
 pub fn property(cases: u32, seed: u64) -> Config {

@@ -134,6 +134,9 @@ pub(crate) trait Panels<I> {
 
 /// Shows `kernel` every panel: one copy of it for each width. Only the widest come in loops: what a
 /// loop may need is worked out before it, also for a width that does not come.
+///
+/// A Cortex-M has no vectors, and kernels of their own: what walks there, the mixer's columns, gets
+/// each unit as a panel of 1.
 #[inline(always)]
 pub(crate) fn walk<I: Registers, K: Panels<I>>(units: usize, mut kernel: K) {
     let mut first = 0;
