@@ -47,16 +47,16 @@ pub(crate) use narrow::{backward, descend, forward, gradient};
 #[cfg(all(target_arch = "arm", not(target_abi = "eabihf")))]
 pub(crate) use soft::{backward, descend, forward, gradient};
 #[cfg(not(target_arch = "arm"))]
-pub(crate) use wide::{backward, forward, gradient};
+pub(crate) use wide::{backward, forward, gradient, room};
 
 /// Whether the kernels want values and deltas in panels.
 pub(crate) const IN_PANELS: bool = cfg!(not(target_arch = "arm"));
 
-/// Numbers of room that the backward pass needs.
-#[cfg(not(target_arch = "arm"))]
-pub(crate) const ROOM: usize = wide::ROOM;
+/// Numbers of room that the backward pass of a layer needs.
 #[cfg(target_arch = "arm")]
-pub(crate) const ROOM: usize = 0;
+pub(crate) const fn room(_: usize) -> usize {
+    0
+}
 
 /// Whether panels of these values are laid out otherwise than samples one after the other.
 #[inline(always)]
@@ -216,7 +216,7 @@ pub(crate) trait Update<I> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lanes::Portable;
+    use crate::lanes::{Portable, Work};
 
     #[test]
     fn panels_cover_every_output_once() {
@@ -313,34 +313,73 @@ mod tests {
         unpack(units, in_panels, in_panels.len() / units, by_sample);
     }
 
+    /// Plain arrays in place of the registers of an instruction set that takes `S` samples at once.
+    #[derive(Clone, Copy)]
+    struct Samples<const S: usize>;
+
+    impl<const S: usize, const W: usize> Lanes<W> for Samples<S> {
+        type Register = <Portable as Lanes<W>>::Register;
+
+        const NATIVE: bool = W * 5 <= S * 8;
+
+        fn splat(self, x: f32) -> Self::Register {
+            Portable.splat(x)
+        }
+
+        fn load(self, numbers: &[f32; W]) -> Self::Register {
+            Portable.load(numbers)
+        }
+
+        fn store(self, register: Self::Register) -> [f32; W] {
+            Portable.store(register)
+        }
+    }
+
+    impl<const S: usize> Registers for Samples<S> {
+        const SAMPLES: usize = S;
+
+        fn apart(self, work: impl Work) {
+            work.run(self);
+        }
+    }
+
     /// Those that want panels; for the gradients there are more samples than are learned from.
-    const WIDE: Kernels = (
-        |layer, own, samples, x, z| {
-            let (x, mut values) = (panels_of(layer.fan_in, x, 0), std::vec![f32::NAN; z.len()]);
-            wide::forward(Portable, layer, own, samples, &x, &mut values);
-            samples_of(layer.fan_out, &values, z);
-        },
-        |layer, own, samples, d, e| {
-            let (d, mut values) = (panels_of(layer.fan_out, d, 0), std::vec![f32::NAN; e.len()]);
-            wide::backward(Portable, layer, own, samples, &d, &mut values, &mut [0.0; ROOM]);
-            samples_of(layer.fan_in, &values, e);
-        },
-        |layer, own, x, d, update| {
-            let (x, d) = (panels_of(layer.fan_in, x, 2), panels_of(layer.fan_out, d, 0));
-            wide::gradient(Portable, layer, own, &x, &d, update);
-        },
-        // As it is defined.
-        |layer, own, rate, samples, x, d, e| {
-            let (x, mut d) = (panels_of(layer.fan_in, x, 2), panels_of(layer.fan_out, d, 0));
-            if let Some(e) = e {
-                let mut values = std::vec![f32::NAN; e.len()];
-                wide::backward(Portable, layer, own, samples, &d, &mut values, &mut [0.0; ROOM]);
-                samples_of(layer.fan_in, &values, e);
-            }
-            d.iter_mut().for_each(|d| *d *= rate);
-            wide::gradient(Portable, layer, own, &x, &d, Subtract);
-        },
-    );
+    const fn wide<const S: usize>() -> Kernels {
+        (
+            |layer, own, samples, x, z| {
+                let (x, mut values) = (panels_of(layer.fan_in, x, 0), std::vec![f32::NAN; z.len()]);
+                wide::forward(Samples::<S>, layer, own, samples, &x, &mut values);
+                samples_of(layer.fan_out, &values, z);
+            },
+            |layer, own, samples, d, e| send_back::<S>(layer, own, samples, d, e),
+            |layer, own, x, d, update| {
+                let (x, d) = (panels_of(layer.fan_in, x, 2), panels_of(layer.fan_out, d, 0));
+                wide::gradient(Samples::<S>, layer, own, &x, &d, update);
+            },
+            // As it is defined.
+            |layer, own, rate, samples, x, d, e| {
+                if let Some(e) = e {
+                    send_back::<S>(layer, own, samples, d, e);
+                }
+                let (x, mut d) = (panels_of(layer.fan_in, x, 2), panels_of(layer.fan_out, d, 0));
+                d.iter_mut().for_each(|d| *d *= rate);
+                wide::gradient(Samples::<S>, layer, own, &x, &d, Subtract);
+            },
+        )
+    }
+
+    fn send_back<const S: usize>(
+        layer: Layer,
+        own: &[f32],
+        samples: usize,
+        d: &[f32],
+        e: &mut [f32],
+    ) {
+        let (d, mut values) = (panels_of(layer.fan_out, d, 0), std::vec![f32::NAN; e.len()]);
+        let mut room = std::vec![f32::NAN; wide::room(layer.fan_out)];
+        wide::backward(Samples::<S>, layer, own, samples, &d, &mut values, &mut room);
+        samples_of(layer.fan_in, &values, e);
+    }
 
     /// What `kernels` make of numbers: outputs, errors, gradients; then the parameters after
     /// descent, and the errors it sends back.
@@ -401,14 +440,18 @@ mod tests {
     #[test]
     fn all_kernels_give_the_same_bits() {
         let (narrow, soft): (Kernels, Kernels) = (kernels!(narrow), kernels!(soft));
-        for (fan_in, fan_out) in [(1, 1), (3, 31), (16, 16), (56, 24), (9, 8), (40, 7)] {
+        for (fan_in, fan_out) in [(1, 1), (3, 31), (16, 16), (56, 24), (9, 8), (40, 7), (47, 79)] {
             let layer = Layer { fan_in, fan_out, below: 0, last: false };
             for samples in [1, 4, 5, 10, 13] {
                 for numbers in [ordinary, any] {
-                    let wide = results(WIDE, layer, samples, numbers);
+                    let narrow = results(narrow, layer, samples, numbers);
                     let what = std::format!("{fan_in}-{fan_out}, {samples} samples");
-                    assert_eq!(wide, results(narrow, layer, samples, numbers), "narrow {what}");
-                    assert_eq!(wide, results(soft, layer, samples, numbers), "soft {what}");
+                    assert_eq!(narrow, results(soft, layer, samples, numbers), "soft {what}");
+                    for (at_once, wide) in [(2, wide::<2>()), (5, wide::<5>()), (10, wide::<10>())]
+                    {
+                        let wide = results(wide, layer, samples, numbers);
+                        assert_eq!(narrow, wide, "wide, {at_once} at once, {what}");
+                    }
                 }
             }
         }

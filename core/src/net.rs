@@ -133,7 +133,7 @@ impl Entry {
 
     /// Numbers of room that the kernels need to learn from `batch` samples: none on a Cortex-M.
     pub const fn room(&self, batch: usize) -> usize {
-        self.panels(batch).saturating_add(kernel::ROOM)
+        self.panels(batch).saturating_add(kernel::room(self.shape.widest()))
     }
 
     /// Numbers of room for a batch's inputs in panels.
@@ -532,7 +532,9 @@ impl<I, R: Rule> Update<I> for Move<'_, R> {
     {
         let Run { parameters, gradients, biases, .. } = run;
         let count = parameters.as_flattened().len();
-        let (first, second) = (take(&mut self.first, count), take(&mut self.second, count));
+        let first = take::<R, W>(&mut self.first, 0, count);
+        let second = take::<R, W>(&mut self.second, 1, count);
+        let (Some(first), Some(second)) = (first, second) else { return };
         if self.decay != 0.0 && !biases {
             let decay = isa.splat(self.decay);
             for (g, w) in gradients.iter_mut().zip(parameters.iter()) {
@@ -543,10 +545,20 @@ impl<I, R: Rule> Update<I> for Move<'_, R> {
     }
 }
 
-/// Takes the next `count` numbers, or none where there are fewer.
+/// Takes what a rule remembers in a slot of the next `count` parameters; nothing where it remembers
+/// nothing.
 #[inline(always)]
-fn take<'n, const W: usize>(rest: &mut &'n mut [f32], count: usize) -> &'n mut [[f32; W]] {
-    rest.split_off_mut(..count).unwrap_or_default().as_chunks_mut().0
+fn take<'n, R: Rule, const W: usize>(
+    rest: &mut &'n mut [f32],
+    slot: usize,
+    count: usize,
+) -> Option<&'n mut [[f32; W]]> {
+    let taken = match R::SLOTS {
+        Some(slots) if slots <= slot => &mut [],
+        Some(_) => rest.split_off_mut(..count)?,
+        None => rest.split_off_mut(..count).unwrap_or_default(),
+    };
+    Some(taken.as_chunks_mut().0)
 }
 
 /// Writes gradients down.

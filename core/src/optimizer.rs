@@ -183,6 +183,8 @@ impl At {
 }
 
 impl Rule for At {
+    const SLOTS: Option<usize> = None;
+
     #[inline(always)]
     fn step_rows<I: Lanes<W>, const W: usize>(
         self,

@@ -7,19 +7,18 @@
 use super::{Layer, Panels, Run, Update, walk};
 use crate::lanes::{Lanes, Registers};
 
-/// Does `$tile` for blocks of `S` of the `$samples` samples, as many as fit in registers, of about
-/// equal size; `$sample` is the block's first. Where `$is_rare` is true only the largest and the
-/// smallest blocks have copies of their own.
+/// Does `$tile` for blocks of `S` of the `$samples` samples, of at most `$most` each; `$sample` is
+/// the block's first. Where `$is_rare` is true only the largest and the smallest blocks have copies
+/// of their own.
 macro_rules! blocks {
-    ($I:ident, $is_rare:expr, $samples:expr, |$sample:ident| $tile:expr) => {
-        blocks!($I, $is_rare, $samples, |$sample| $tile, 10 8 5 4 2 1)
+    ($I:ident, $is_rare:expr, $samples:expr, $most:expr, |$sample:ident| $tile:expr) => {
+        blocks!($I, $is_rare, $samples, $most, |$sample| $tile, 10 8 5 4 2 1)
     };
-    ($I:ident, $is_rare:expr, $samples:expr, |$sample:ident| $tile:expr, $($size:literal)*) => {
-        let (samples, mut $sample): (usize, usize) = ($samples, 0);
-        let most = samples.div_ceil(samples.div_ceil($I::SAMPLES).max(1));
+    ($I:ident, $is_rare:expr, $samples:expr, $most:expr, |$sample:ident| $tile:expr, $($size:literal)*) => {
+        let mut $sample = 0;
         $(if is_block($size, $I::SAMPLES, $is_rare) {
             const S: usize = $size;
-            while S <= most && samples - $sample >= S {
+            while S <= $most && $samples - $sample >= S {
                 $tile;
                 $sample += S;
             }
@@ -34,14 +33,14 @@ const fn is_block(size: usize, most: usize, is_rare: bool) -> bool {
 
 /// Rows of `W` numbers from `start` on.
 #[inline(always)]
-fn rows<const W: usize>(values: &[f32], start: usize) -> &[[f32; W]] {
-    values.get(start..).unwrap_or_default().as_chunks().0
+fn rows<const W: usize>(values: &[f32], start: usize) -> Option<&[[f32; W]]> {
+    Some(values.get(start..)?.as_chunks().0)
 }
 
 /// Rows of `W` numbers from `start` on, to be changed.
 #[inline(always)]
-fn rows_mut<const W: usize>(values: &mut [f32], start: usize) -> &mut [[f32; W]] {
-    values.get_mut(start..).unwrap_or_default().as_chunks_mut().0
+fn rows_mut<const W: usize>(values: &mut [f32], start: usize) -> Option<&mut [[f32; W]]> {
+    Some(values.get_mut(start..)?.as_chunks_mut().0)
 }
 
 /// `S` rows of sums. All three kernels are sums of outer products, over inputs, outputs or
@@ -85,18 +84,14 @@ pub(crate) fn forward<I: Registers>(
     x: &[f32],
     z: &mut [f32],
 ) {
-    walk::<I, _>(layer.fan_out, Forward { isa, layer, parameters, samples, x, z });
+    let sums = Sums::new(isa, layer.fan_in, samples, x, z);
+    walk::<I, _>(layer.fan_out, Forward { parameters, sums });
 }
 
 struct Forward<'k, I> {
-    isa: I,
-    layer: Layer,
     /// Those of the panels to come.
     parameters: &'k [f32],
-    samples: usize,
-    x: &'k [f32],
-    /// Those of the panels to come.
-    z: &'k mut [f32],
+    sums: Sums<'k, I>,
 }
 
 impl<I: Registers> Panels<I> for Forward<'_, I> {
@@ -122,19 +117,145 @@ impl<I: Registers> Forward<'_, I> {
     where
         I: Lanes<W>,
     {
-        let (isa, samples) = (self.isa, self.samples);
         let mut panels = [&[][..]; N];
         for panel in &mut panels {
-            let Some(own) = self.parameters.split_off(..(self.layer.fan_in + 1) * W) else {
-                return;
-            };
+            let own = self.parameters.split_off(..(self.sums.units + 1) * W);
+            let Some(own) = own else { return };
             *panel = own.as_chunks::<W>().0;
         }
+        self.sums.panels(panels);
+    }
+}
+
+/// `e = d W'` for `samples` samples: what reaches the layer's inputs, before their slope. It is the
+/// forward pass of the transposed weights, without biases. `room` holds [`room`] numbers of any
+/// value.
+#[inline(always)]
+pub(crate) fn backward<I: Registers>(
+    isa: I,
+    layer: Layer,
+    parameters: &[f32],
+    samples: usize,
+    d: &[f32],
+    e: &mut [f32],
+    room: &mut [f32],
+) {
+    let sums = Sums::new(isa, layer.fan_out, samples, d, e);
+    walk::<I, _>(layer.fan_in, Backward { isa, layer, parameters, room, sums });
+}
+
+/// Numbers of room for the transposed weights of two panels of inputs.
+pub(crate) const fn room(fan_out: usize) -> usize {
+    fan_out.saturating_mul(2 * 16)
+}
+
+struct Backward<'k, I> {
+    isa: I,
+    layer: Layer,
+    parameters: &'k [f32],
+    room: &'k mut [f32],
+    sums: Sums<'k, I>,
+}
+
+impl<I: Registers> Panels<I> for Backward<'_, I> {
+    const PAIRS: bool = I::SAMPLES >= 10;
+
+    #[inline(always)]
+    fn panel<const T: usize>(&mut self, first: usize)
+    where
+        I: Lanes<T>,
+    {
+        self.panels::<T, 1>(first);
+    }
+
+    #[inline(always)]
+    fn pair(&mut self, first: usize) {
+        self.panels::<16, 2>(first);
+    }
+}
+
+impl<I: Registers> Backward<'_, I> {
+    #[inline(always)]
+    fn panels<const T: usize, const N: usize>(&mut self, first: usize)
+    where
+        I: Lanes<T>,
+    {
+        let Self { isa, layer, parameters, .. } = *self;
+        let mut room = &mut *self.room;
+        let mut panels = [&[][..]; N];
+        for (panel, input) in panels.iter_mut().zip((first..).step_by(T)) {
+            let Some(own) = room.split_off_mut(..layer.fan_out * T) else { return };
+            let own = own.as_chunks_mut::<T>().0;
+            let by_output = &mut *own;
+            walk::<I, _>(layer.fan_out, Transpose { isa, layer, parameters, input, by_output });
+            *panel = own;
+        }
+        self.sums.panels(panels);
+    }
+}
+
+/// Writes the weights from `T` inputs, the first of which is `input`, as a row for each output.
+struct Transpose<'k, I, const T: usize> {
+    isa: I,
+    layer: Layer,
+    /// Those of the panels to come.
+    parameters: &'k [f32],
+    input: usize,
+    /// Those of the panels to come.
+    by_output: &'k mut [[f32; T]],
+}
+
+impl<I: Registers, const T: usize> Panels<I> for Transpose<'_, I, T> {
+    #[inline(always)]
+    fn panel<const W: usize>(&mut self, _: usize)
+    where
+        I: Lanes<W>,
+    {
+        let size = (self.layer.fan_in + 1) * W;
+        let Some(panel) = self.parameters.split_off(..size) else { return };
+        let Some(weights) = rows::<W>(panel, self.input * W) else { return };
+        let Some(by_output) = self.by_output.split_off_mut(..W) else { return };
+        if let (Some(weights), Some(by_output)) =
+            (weights.first_chunk(), by_output.first_chunk_mut())
+        {
+            transpose::<I, W, T>(self.isa, weights, by_output);
+        }
+    }
+}
+
+/// The sums of both passes: panels of `W` sums for each sample, each the sum of `units` products.
+struct Sums<'k, I> {
+    isa: I,
+    units: usize,
+    samples: usize,
+    /// Samples of the largest block.
+    block: usize,
+    /// The units' values.
+    x: &'k [f32],
+    /// Of the panels to come.
+    z: &'k mut [f32],
+}
+
+impl<'k, I: Registers> Sums<'k, I> {
+    #[inline(always)]
+    fn new(isa: I, units: usize, samples: usize, x: &'k [f32], z: &'k mut [f32]) -> Self {
+        let block = samples.div_ceil(samples.div_ceil(I::SAMPLES).max(1));
+        Self { isa, units, samples, block, x, z }
+    }
+
+    /// The next `N` panels. Each comes with a row of weights for each unit; a row that is left is
+    /// added last.
+    #[inline(always)]
+    fn panels<const W: usize, const N: usize>(&mut self, panels: [&[[f32; W]]; N])
+    where
+        I: Lanes<W>,
+    {
+        let (isa, samples) = (self.isa, self.samples);
         let Some(z) = self.z.split_off_mut(..N * samples * W) else { return };
-        blocks!(I, W < 8 || N > 1, samples, |sample| {
+        blocks!(I, W < 8 || N > 1, samples, self.block, |sample| {
             let Some(tiles) = self.tiles::<W, S, N>(panels, sample) else { return };
             for (tile, panel) in tiles.into_iter().zip((0..).step_by(samples * W)) {
-                let z = rows_mut::<W>(z, panel + sample * W).first_chunk_mut::<S>();
+                let z = rows_mut::<W>(z, panel + sample * W).and_then(<[_]>::first_chunk_mut::<S>);
                 let Some(z) = z else { return };
                 for (z, sum) in z.iter_mut().zip(tile) {
                     *z = isa.store(sum);
@@ -143,7 +264,7 @@ impl<I: Registers> Forward<'_, I> {
         });
     }
 
-    /// The sums of a block of samples.
+    /// Those of a block of samples.
     #[inline(always)]
     fn tiles<const W: usize, const S: usize, const N: usize>(
         &self,
@@ -153,22 +274,22 @@ impl<I: Registers> Forward<'_, I> {
     where
         I: Lanes<W>,
     {
-        let Self { isa, layer, samples, x, .. } = *self;
+        let Self { isa, units, samples, x, .. } = *self;
         let mut sums = [[Lanes::<W>::splat(isa, 0.0); S]; N];
-        let mut input = 0;
-        while layer.fan_in - input >= 16 {
-            let x = rows::<16>(x, input * samples + sample * 16);
+        let mut unit = 0;
+        while units - unit >= 16 {
+            let x = rows::<16>(x, unit * samples + sample * 16)?;
             sums = add_all(isa, sums, next_rows(&mut panels)?, x)?;
-            input += 16;
+            unit += 16;
         }
-        if layer.fan_in - input >= 8 {
-            let x = rows::<8>(x, input * samples + sample * 8);
+        if units - unit >= 8 {
+            let x = rows::<8>(x, unit * samples + sample * 8)?;
             sums = add_all(isa, sums, next_rows(&mut panels)?, x)?;
-            input += 8;
+            unit += 8;
         }
-        // Too few inputs for a loop of their own.
-        for (first, width) in super::panels(layer.fan_in - input) {
-            let x = x.get((input + first) * samples + sample * width..)?;
+        // Too few units for a loop of their own.
+        for (first, width) in super::panels(units - unit) {
+            let x = x.get((unit + first) * samples + sample * width..)?;
             for unit in 0..width {
                 for (sums, [weights]) in sums.iter_mut().zip(next_rows(&mut panels)?) {
                     let weights = isa.load(weights);
@@ -178,10 +299,12 @@ impl<I: Registers> Forward<'_, I> {
                 }
             }
         }
-        for (sums, [bias]) in sums.iter_mut().zip(next_rows(&mut panels)?) {
-            let bias = isa.load(bias);
-            for sum in sums {
-                *sum = *sum + bias;
+        for (sums, panel) in sums.iter_mut().zip(panels) {
+            if let [bias, ..] = panel {
+                let bias = isa.load(bias);
+                for sum in sums {
+                    *sum = *sum + bias;
+                }
             }
         }
         Some(sums)
@@ -198,150 +321,6 @@ fn next_rows<'p, const V: usize, const W: usize, const N: usize>(
         (*rows, *panel) = panel.split_first_chunk()?;
     }
     Some(rows)
-}
-
-/// `e = d W'` for `samples` samples: what reaches the layer's inputs, before their slope. `room`
-/// holds [`ROOM`] numbers of any value.
-#[inline(always)]
-pub(crate) fn backward<I: Registers>(
-    isa: I,
-    layer: Layer,
-    parameters: &[f32],
-    samples: usize,
-    d: &[f32],
-    e: &mut [f32],
-    room: &mut [f32],
-) {
-    let squares = room.as_chunks_mut().0;
-    let backward = Backward { isa, layer, parameters, samples, d, e, squares };
-    walk::<I, _>(layer.fan_out, backward);
-}
-
-/// Numbers of room for the transposed weights of two panels.
-pub(crate) const ROOM: usize = 2 * SQUARE;
-
-/// Numbers of a square of weights.
-const SQUARE: usize = 16 * 16;
-
-struct Backward<'k, I> {
-    isa: I,
-    layer: Layer,
-    /// Those of the panels to come.
-    parameters: &'k [f32],
-    samples: usize,
-    d: &'k [f32],
-    e: &'k mut [f32],
-    squares: &'k mut [[f32; SQUARE]],
-}
-
-impl<I: Registers> Panels<I> for Backward<'_, I> {
-    #[inline(always)]
-    fn panel<const W: usize>(&mut self, first: usize)
-    where
-        I: Lanes<W>,
-    {
-        let Self { isa, layer, samples, d, .. } = *self;
-        let Some(panel) = self.parameters.split_off(..(layer.fan_in + 1) * W) else { return };
-        let (panel, d) = (panel.as_chunks::<W>().0, rows::<W>(d, first * samples));
-        let (e, squares) = (&mut *self.e, &mut *self.squares);
-        let is_first = first == 0;
-        let outputs = Outputs { isa, panel, samples, is_first, d, e, squares };
-        walk::<I, _>(layer.fan_in, outputs);
-    }
-}
-
-/// A panel of outputs, and what it adds to the inputs' sums, which wait in `e` from panel to panel.
-struct Outputs<'k, I, const W: usize> {
-    isa: I,
-    panel: &'k [[f32; W]],
-    samples: usize,
-    /// Whether there are no sums yet.
-    is_first: bool,
-    d: &'k [[f32; W]],
-    e: &'k mut [f32],
-    squares: &'k mut [[f32; SQUARE]],
-}
-
-impl<I: Registers + Lanes<W>, const W: usize> Panels<I> for Outputs<'_, I, W> {
-    const PAIRS: bool = I::SAMPLES >= 10 && W >= 8;
-
-    #[inline(always)]
-    fn panel<const T: usize>(&mut self, input: usize)
-    where
-        I: Lanes<T>,
-    {
-        if T >= 8 {
-            self.inputs::<T, 1>(input);
-        } else {
-            self.singly::<T>(input);
-        }
-    }
-
-    #[inline(always)]
-    fn pair(&mut self, input: usize) {
-        self.inputs::<16, 2>(input);
-    }
-}
-
-impl<I: Registers + Lanes<W>, const W: usize> Outputs<'_, I, W> {
-    /// `N` times `T` inputs: a register holds as many, so that each sums on its own. For that their
-    /// weights are transposed first.
-    #[inline(always)]
-    fn inputs<const T: usize, const N: usize>(&mut self, input: usize)
-    where
-        I: Lanes<T>,
-    {
-        let Self { isa, samples, is_first, d, .. } = *self;
-        let mut vectors = [&[[0.0; T]; W]; N];
-        let Some(squares) = self.squares.first_chunk_mut::<N>() else { return };
-        let squares = squares.iter_mut().zip((input..).step_by(T));
-        for (vectors, (square, input)) in vectors.iter_mut().zip(squares) {
-            let weights = self.panel.get(input..).and_then(<[_]>::first_chunk::<T>);
-            let by_output = rows_mut::<T>(square, 0).first_chunk_mut::<W>();
-            let (Some(weights), Some(by_output)) = (weights, by_output) else { return };
-            transpose::<I, W, T>(isa, weights, by_output);
-            *vectors = by_output;
-        }
-        let Some(e) = self.e.get_mut(input * samples..) else { return };
-        blocks!(I, W < 8 || N > 1, samples, |sample| {
-            let mut sums = [[Lanes::<T>::splat(isa, 0.0); S]; N];
-            if !is_first {
-                for (sums, panel) in sums.iter_mut().zip((0..).step_by(samples * T)) {
-                    let e = rows::<T>(e, panel + sample * T).first_chunk::<S>();
-                    let Some(e) = e else { return };
-                    for (sum, e) in sums.iter_mut().zip(e) {
-                        *sum = isa.load(e);
-                    }
-                }
-            }
-            let d = d.get(sample..).unwrap_or_default();
-            let Some(sums) = add_all::<I, T, S, W, N>(isa, sums, vectors, d) else { return };
-            for (sums, panel) in sums.into_iter().zip((0..).step_by(samples * T)) {
-                let e = rows_mut::<T>(e, panel + sample * T).first_chunk_mut::<S>();
-                let Some(e) = e else { return };
-                for (e, sum) in e.iter_mut().zip(sums) {
-                    *e = isa.store(sum);
-                }
-            }
-        });
-    }
-
-    /// Inputs too few to fill a register.
-    #[inline(always)]
-    fn singly<const T: usize>(&mut self, input: usize) {
-        let weights = self.panel.get(input..).and_then(<[_]>::first_chunk::<T>);
-        let Some(weights) = weights else { return };
-        let e = rows_mut::<T>(self.e, input * self.samples);
-        for (e, d) in e.iter_mut().zip(self.d).take(self.samples) {
-            for (e, weights) in e.iter_mut().zip(weights) {
-                let mut sum = if self.is_first { 0.0 } else { *e };
-                for (d, w) in d.iter().zip(weights) {
-                    sum += w * d;
-                }
-                *e = sum;
-            }
-        }
-    }
 }
 
 /// Writes `T` rows of `W` weights as `W` rows of `T`. Its many copies would fill the stack where
@@ -436,7 +415,8 @@ impl<I: Registers, U: Update<I>> Panels<I> for Gradient<'_, I, U> {
         let size = (self.layer.fan_in + 1) * W;
         let Some(panel) = self.parameters.split_off_mut(..size) else { return };
         let Some((bias, weights)) = panel.as_chunks_mut::<W>().0.split_last_mut() else { return };
-        let Some(d) = rows::<W>(self.d, first * self.samples).get(..self.samples) else { return };
+        let Some(d) = rows::<W>(self.d, first * self.samples) else { return };
+        let Some(d) = d.get(..self.samples) else { return };
         walk::<I, _>(self.layer.fan_in, Inputs { gradient: self, d, weights });
         self.bias(d, bias);
     }
@@ -470,20 +450,23 @@ impl<I: Registers + Lanes<W>, U: Update<I>, const W: usize> Inputs<'_, '_, I, U,
     fn tiles<const V: usize, const R: usize>(&mut self, input: usize) {
         let Gradient { isa, x, stride, .. } = *self.gradient;
         let Some(weights) = self.weights.split_off_mut(..V) else { return };
-        let x = rows::<V>(x, input * stride);
-        for (part, weights) in weights.as_chunks_mut::<R>().0.iter_mut().enumerate() {
-            let mut samples = x.iter().zip(self.d).map_while(
-                #[inline(always)]
-                |(x, d)| Some((x.as_chunks::<R>().0.get(part)?, Lanes::<W>::load(isa, d))),
-            );
+        let Some(x) = rows::<V>(x, input * stride) else { return };
+        let (Some((first_d, d)), Some((first_x, x))) = (self.d.split_first(), x.split_first())
+        else {
+            return;
+        };
+        let Some(x) = x.get(..d.len()) else { return };
+        let first_d = Lanes::<W>::load(isa, first_d);
+        let parts = weights.as_chunks_mut::<R>().0.iter_mut().zip(first_x.as_chunks::<R>().0);
+        for (part, (weights, first_x)) in parts.enumerate() {
             // The sums begin with the first sample's products: adding these to -0 changes nothing.
             let mut sums = [Lanes::<W>::splat(isa, -0.0); R];
-            if let Some((x, d)) = samples.next() {
-                for (sum, x) in sums.iter_mut().zip(x) {
-                    *sum = d * Lanes::<W>::splat(isa, *x);
-                }
+            for (sum, x) in sums.iter_mut().zip(first_x) {
+                *sum = first_d * Lanes::<W>::splat(isa, *x);
             }
-            for (x, d) in samples {
+            for (x, d) in x.iter().zip(d) {
+                let Some(x) = x.as_chunks::<R>().0.get(part) else { return };
+                let d = Lanes::<W>::load(isa, d);
                 for (sum, x) in sums.iter_mut().zip(x) {
                     *sum = *sum + d * Lanes::<W>::splat(isa, *x);
                 }

@@ -4,6 +4,9 @@ use crate::lanes::{Lanes, Register};
 
 /// How rows of parameters move in one step.
 pub(crate) trait Rule: Copy {
+    /// Numbers remembered of each parameter, where that is known when compiling.
+    const SLOTS: Option<usize>;
+
     /// Moves the parameters `w` with gradients `g`; `first` and `second` are what is remembered
     /// of them, empty where it is nothing.
     fn step_rows<I: Lanes<W>, const W: usize>(
@@ -26,6 +29,8 @@ trait Formula: Copy {
 }
 
 impl<F: Formula> Rule for F {
+    const SLOTS: Option<usize> = Some(<F as Formula>::SLOTS);
+
     #[inline(always)]
     fn step_rows<I: Lanes<W>, const W: usize>(
         self,
@@ -36,7 +41,7 @@ impl<F: Formula> Rule for F {
         second: &mut [[f32; W]],
     ) {
         let rows = w.iter_mut().zip(g);
-        match F::SLOTS {
+        match <F as Formula>::SLOTS {
             0 => {
                 for (w, g) in rows {
                     let g = isa.load(g);
@@ -151,6 +156,8 @@ pub(super) struct Rprop {
 
 #[cfg(feature = "full")]
 impl Rule for Rprop {
+    const SLOTS: Option<usize> = Some(2);
+
     #[inline(always)]
     fn step_rows<I: Lanes<W>, const W: usize>(
         self,

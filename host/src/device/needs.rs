@@ -43,7 +43,8 @@ impl Needs {
         let (inputs, outputs) =
             entries.first().map_or((0, 0), |entry| (entry.shape.inputs, entry.shape.outputs));
         // A board's kernels need no room.
-        let room = entries.first().map_or(0, |entry| entry.room(settings.batch));
+        let batch = settings.batch;
+        let scratch = entries.iter().map(|entry| entry.training_scratch(batch) - entry.room(batch));
         let words = |numbers: usize| numbers.saturating_mul(WORD);
         let frame = words(derby_wire::event_room(entries.len(), outputs).div_ceil(WORD));
         let mut ram = vec![
@@ -53,7 +54,7 @@ impl Needs {
             ("referee", words(plan.referee)),
             ("record", words(plan.record)),
             ("batch", words(plan.batch)),
-            ("scratch", words(plan.scratch.saturating_sub(room))),
+            ("scratch", words(scratch.max().unwrap_or(0))),
             ("losses", words(plan.losses)),
             ("books", entries.len().saturating_mul(size_of::<Book>())),
             ("event's frame", frame),
