@@ -7,26 +7,8 @@
 use super::{Layer, Panels, Run, Update, walk};
 use crate::lanes::{Lanes, Registers};
 
-/// Does `$tile` for blocks of `S` of the `$samples` samples, of at most `$most` each; `$sample` is
-/// the block's first. Where `$is_rare` is true only the largest and the smallest blocks have copies
-/// of their own.
-macro_rules! blocks {
-    ($I:ident, $is_rare:expr, $samples:expr, $most:expr, |$sample:ident| $tile:expr) => {
-        blocks!($I, $is_rare, $samples, $most, |$sample| $tile, 10 8 5 4 2 1)
-    };
-    ($I:ident, $is_rare:expr, $samples:expr, $most:expr, |$sample:ident| $tile:expr, $($size:literal)*) => {
-        let mut $sample = 0;
-        $(if is_block($size, $I::SAMPLES, $is_rare) {
-            const S: usize = $size;
-            while S <= $most && $samples - $sample >= S {
-                $tile;
-                $sample += S;
-            }
-        })*
-    };
-}
-
-/// Whether there is a copy for blocks of this size where the sums of `most` samples fit.
+/// Whether there is a copy for blocks of this size where the sums of `most` samples fit. Where blocks
+/// are rare only the largest and the smallest have one.
 const fn is_block(size: usize, most: usize, is_rare: bool) -> bool {
     size == 1 || size == most || !is_rare && (size == 8 && most == 10 || size == 4 && most >= 5)
 }
@@ -35,12 +17,6 @@ const fn is_block(size: usize, most: usize, is_rare: bool) -> bool {
 #[inline(always)]
 fn rows<const W: usize>(values: &[f32], start: usize) -> Option<&[[f32; W]]> {
     Some(values.get(start..)?.as_chunks().0)
-}
-
-/// Rows of `W` numbers from `start` on, to be changed.
-#[inline(always)]
-fn rows_mut<const W: usize>(values: &mut [f32], start: usize) -> Option<&mut [[f32; W]]> {
-    Some(values.get_mut(start..)?.as_chunks_mut().0)
 }
 
 /// `S` rows of sums. All three kernels are sums of outer products, over inputs, outputs or
@@ -141,7 +117,7 @@ pub(crate) fn backward<I: Registers>(
     room: &mut [f32],
 ) {
     let sums = Sums::new(isa, layer.fan_out, samples, d, e);
-    walk::<I, _>(layer.fan_in, Backward { isa, layer, parameters, room, sums });
+    walk::<I, _>(layer.fan_in, Backward { layer, parameters, room, sums });
 }
 
 /// Numbers of room for the transposed weights of two panels of inputs.
@@ -150,7 +126,6 @@ pub(crate) const fn room(fan_out: usize) -> usize {
 }
 
 struct Backward<'k, I> {
-    isa: I,
     layer: Layer,
     parameters: &'k [f32],
     room: &'k mut [f32],
@@ -180,7 +155,7 @@ impl<I: Registers> Backward<'_, I> {
     where
         I: Lanes<T>,
     {
-        let Self { isa, layer, parameters, .. } = *self;
+        let Self { layer, parameters, sums: Sums { isa, .. }, .. } = *self;
         let mut room = &mut *self.room;
         let mut panels = [&[][..]; N];
         for (panel, input) in panels.iter_mut().zip((first..).step_by(T)) {
@@ -250,18 +225,44 @@ impl<'k, I: Registers> Sums<'k, I> {
     where
         I: Lanes<W>,
     {
+        let Some(z) = self.z.split_off_mut(..N * self.samples * W) else { return };
+        let sample = self.blocks::<W, 10, N>(panels, z, 0);
+        let sample = self.blocks::<W, 8, N>(panels, z, sample);
+        let sample = self.blocks::<W, 5, N>(panels, z, sample);
+        let sample = self.blocks::<W, 4, N>(panels, z, sample);
+        let sample = self.blocks::<W, 2, N>(panels, z, sample);
+        self.blocks::<W, 1, N>(panels, z, sample);
+    }
+
+    /// Blocks of `S` samples from `sample` on. Gives the first sample that is left.
+    #[inline(always)]
+    fn blocks<const W: usize, const S: usize, const N: usize>(
+        &self,
+        panels: [&[[f32; W]]; N],
+        z: &mut [f32],
+        mut sample: usize,
+    ) -> usize
+    where
+        I: Lanes<W>,
+    {
         let (isa, samples) = (self.isa, self.samples);
-        let Some(z) = self.z.split_off_mut(..N * samples * W) else { return };
-        blocks!(I, W < 8 || N > 1, samples, self.block, |sample| {
-            let Some(tiles) = self.tiles::<W, S, N>(panels, sample) else { return };
+        if !is_block(S, I::SAMPLES, W < 8 || N > 1) {
+            return sample;
+        }
+        while S <= self.block && samples - sample >= S {
+            let Some(tiles) = self.tiles::<W, S, N>(panels, sample) else { return sample };
             for (tile, panel) in tiles.into_iter().zip((0..).step_by(samples * W)) {
-                let z = rows_mut::<W>(z, panel + sample * W).and_then(<[_]>::first_chunk_mut::<S>);
-                let Some(z) = z else { return };
+                let Some(z) = z.get_mut(panel + sample * W..) else { return sample };
+                let Some(z) = z.as_chunks_mut::<W>().0.first_chunk_mut::<S>() else {
+                    return sample;
+                };
                 for (z, sum) in z.iter_mut().zip(tile) {
                     *z = isa.store(sum);
                 }
             }
-        });
+            sample += S;
+        }
+        sample
     }
 
     /// Those of a block of samples.
